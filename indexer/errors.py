@@ -11,10 +11,194 @@ class IndexerError(Exception):
     """Something we foresaw. `str(error)` is one sentence; `hint` says what to do about it."""
 
     code = "indexer.error"
-    hint = "run again with `[logging] level = \"debug\"` and report what it says"
+    hint = "see docs/runbook.md"
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         if hint is not None:
             self.hint = hint
+
+
+# --- configuration and the command line
+
+
+class ConfigInvalid(IndexerError):
+    """config.toml, an environment variable or an option cannot be used as it is."""
+
+    code = "config.invalid"
+    hint = "see the comments in config.toml; `indexer init` writes one that works"
+    exit_code = 2
+
+
+class FileUnusable(IndexerError):
+    """A file that configuration or command line names cannot be read, or is readable by too many."""
+
+    code = "config.file_unusable"
+    hint = "check the path and its permissions"
+    exit_code = 2
+
+
+# --- the chain, as the node tells it: a new session may help
+
+
+class SessionBroken(IndexerError):
+    """This chain-sync session cannot go on; a fresh one can, from what is committed."""
+
+    code = "ogmios.session_broken"
+    hint = "the follower reconnects by itself; if it keeps happening, look at Ogmios' log"
+    exit_code = 3
+
+
+class Unreachable(SessionBroken):
+    """Ogmios cannot be reached, or closed the connection."""
+
+    code = "ogmios.unreachable"
+    hint = "is Ogmios running, and is [ogmios] url right? `indexer init` checks both"
+
+
+class RequestTimedOut(SessionBroken):
+    """Ogmios owes us a reply and does not send it."""
+
+    code = "ogmios.request_timed_out"
+
+
+class ReplyGarbled(SessionBroken):
+    """What came is not a reply that Ogmios would send here."""
+
+    code = "ogmios.reply_garbled"
+
+
+class RequestRefused(SessionBroken):
+    """Ogmios answered a request with a JSON-RPC error."""
+
+    code = "ogmios.request_refused"
+
+
+class AncestorMismatch(SessionBroken):
+    """A block does not follow the one before it."""
+
+    code = "chain.ancestor_mismatch"
+
+
+class RollbackPointUnknown(SessionBroken):
+    """The node rolls back to a point between those we remember."""
+
+    code = "chain.rollback_point_unknown"
+
+
+# --- the chain: no session helps
+
+
+class WrongNetwork(IndexerError):
+    """The node follows another network than ours."""
+
+    code = "chain.wrong_network"
+    hint = "correct `network` in config.toml, or point [ogmios] url at a node of that network"
+
+
+class IntersectionNotFound(IndexerError):
+    """Ogmios knows none of the points we remember."""
+
+    code = "chain.intersection_not_found"
+    hint = (
+        "another chain of the same network, or a fork deeper than what is kept: check the node, then "
+        "`indexer rebuild` to read it anew"
+    )
+
+    def __init__(self, newest: Place, tip: Tip | object) -> None:
+        super().__init__(f"the node (tip {_tip(tip)}) knows none of the points we remember, newest {newest}")
+
+
+class SincePointUnknown(IndexerError):
+    """The node does not know the point from which to start."""
+
+    code = "chain.since_point_unknown"
+    hint = "give a point of this network as SLOT.ID (a slot and a block id), or `origin` or `tip`"
+
+
+class IntersectionTooDeep(IndexerError):
+    """The node's chain left ours more than k blocks ago."""
+
+    code = "chain.intersection_too_deep"
+
+    def __init__(self, found: Place, depth: int, k: int) -> None:
+        super().__init__(
+            f"the node's chain left ours {depth} blocks ago, at {found}; no honest fork is deeper than {k}",
+            hint=f"check the node; if it is right, accept its chain with `indexer rollback {found}`",
+        )
+
+
+class BlockNotUnderstood(IndexerError):
+    """A block that may concern us cannot be understood. The cursor stays before it."""
+
+    code = "chain.block_not_understood"
+    hint = "nothing was lost: update the indexer, then start it again; it goes on from the block before"
+    exit_code = 70
+
+    def __init__(self, where: object, reason: str) -> None:
+        super().__init__(f"block {where} cannot be understood: {reason}")
+        self.where, self.reason = where, reason
+
+
+class UntilPassed(IndexerError):
+    """The chain went past the slot of `--until` without meeting that block."""
+
+    code = "chain.until_not_on_chain"
+    hint = "the point is not on the node's chain; check the slot and the id"
+
+
+# --- the database
+
+
+class DatabaseUnusable(IndexerError):
+    """The database cannot be opened, or the disk does not take more."""
+
+    code = "database.unusable"
+    hint = "check path, permissions and free room; what is committed is safe, and the next run goes on from there"
+
+
+class SchemaTooNew(IndexerError):
+    """The database was written by a later version."""
+
+    code = "database.schema_too_new"
+    hint = "run the version that wrote it, or delete the database: `indexer run` reads the chain anew"
+
+
+class AnotherNetworkInDatabase(IndexerError):
+    """The database holds another network."""
+
+    code = "database.another_network"
+    hint = "give each network a database of its own: [database] path"
+
+
+class AlreadyRunning(IndexerError):
+    """Somebody else writes to this database."""
+
+    code = "database.locked"
+    hint = "stop the other process first, or give this one a database of its own"
+
+
+class PointNotKept(IndexerError):
+    """A rollback to a point that the database does not know."""
+
+    code = "database.point_not_kept"
+    hint = "recent points are in the view `blocks`; for anything older: `indexer rebuild`"
+
+
+class NoDatabase(IndexerError):
+    """There is no database yet."""
+
+    code = "database.missing"
+    hint = "start the follower: `indexer run`, or try it without a node: `indexer demo`"
+
+
+class PortTaken(IndexerError):
+    """Something already listens where we want to."""
+
+    code = "http.port_taken"
+    hint = "choose another address: [http] listen, or --port"
+
+
+def _tip(tip: object) -> str:
+    return f"{tip.point} at height {tip.height}" if isinstance(tip, Tip) else "origin"

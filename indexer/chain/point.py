@@ -40,6 +40,14 @@ class Tip:
     height: BlockHeight
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A place we can go back to. The height of a starting point is not known until a block follows it."""
+
+    place: Place
+    height: BlockHeight | None
+
+
 def distance(height: BlockHeight, tip: Tip | Origin) -> int:
     """How many blocks the node is ahead of `height`; 0 where it is not."""
     return max(0, tip.height - height) if isinstance(tip, Tip) else 0

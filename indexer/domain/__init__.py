@@ -1,0 +1,1 @@
+"""Rules, pure: what a block means to us."""

@@ -1,0 +1,1 @@
+"""Where the process meets the world: sockets, HTTP, files."""

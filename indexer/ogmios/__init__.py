@@ -1,0 +1,1 @@
+"""Ogmios' chain-sync: its text, its state machine, and the sieve that spares us most of the reading."""

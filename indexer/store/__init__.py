@@ -1,0 +1,1 @@
+"""The SQLite read model. One writer; every change of a batch of blocks in one transaction."""

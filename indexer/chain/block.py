@@ -1,0 +1,69 @@
+"""Blocks and transactions, as far as a payment credential is concerned. Hashes and ids are bytes."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from indexer.chain.point import BlockHeight, Point, Slot
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OutputReference:
+    """Which output: the id of its transaction (32 bytes), and its index there."""
+
+    transaction_id: bytes
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.transaction_id.hex()}#{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A reference script: its language as Ogmios names it, and its hash (28 bytes).
+
+    The hash of a native script is known only where its bytes came along: JSON does not tell how the bytes
+    were written, and the ledger hashes the bytes.
+    """
+
+    language: str
+    hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What an output holds. `assets` maps (policy id, asset name) to a quantity of any size."""
+
+    address: str
+    lovelace: int
+    assets: tuple[tuple[bytes, bytes, int], ...] = ()
+    datum_hash: bytes | None = None  # of an inline datum too: blake2b-256 of its bytes
+    datum: bytes | None = None  # inline only
+    script: Script | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A transaction reduced to what it does to outputs.
+
+    A phase-2 failure has its collaterals under `spends` and its collateral return under `creates`.
+    """
+
+    id: bytes
+    spends: tuple[OutputReference, ...]
+    references: tuple[OutputReference, ...]
+    creates: tuple[tuple[int, Output], ...]
+    datums: dict[bytes, bytes] = field(default_factory=dict)  # witnesses: datum hash -> datum
+
+
+class Header(NamedTuple):
+    """Where a block stands. Byron's boundary blocks (EBB) have no slot, and the height of the one before."""
+
+    id: bytes
+    ancestor: bytes | None  # None: "genesis"
+    height: BlockHeight
+    slot: Slot | None
+
+    @property
+    def point(self) -> Point | None:
+        """None for an EBB, which no point can name."""
+        return None if self.slot is None else Point(self.slot, self.id)

@@ -1,0 +1,149 @@
+"""`indexer init`: a configuration where there is none, and a look at everything that `run` needs."""
+
+import re
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+from indexer import config, errors
+from indexer.chain.network import network_of
+from indexer.cli.outputs import Output
+from indexer.cli.told import table
+from indexer.config import Config
+from indexer.edge import ogmios
+from indexer.edge.files import only_writer
+from indexer.store import checkpoints
+from indexer.store.db import opened
+
+ENOUGH_BYTES = 1_000_000_000  # a contract's whole history is far smaller; the write-ahead log may reach 64 MiB
+SYNCED = 1.0
+
+
+class Check(Output):
+    """One thing looked at: what was found, and what to do where it is not as it should be."""
+
+    name: str
+    ok: bool
+    found: str
+    hint: str | None = None
+    exit_code: int = 0
+
+
+class InitReport(Output):
+    """What `init` wrote and found."""
+
+    config: str
+    written: bool
+    checks: tuple[Check, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where `run` can start; else that of the first thing in its way."""
+        return next((check.exit_code for check in self.checks if not check.ok), 0)
+
+    def told(self) -> str:
+        """In words."""
+        rows = [("ok" if check.ok else "NO", check.name, check.found) for check in self.checks]
+        hints = [f"{check.name}: {check.hint}" for check in self.checks if not check.ok and check.hint]
+        return "\n".join(
+            (
+                f"configuration: {self.config} ({'written' if self.written else 'was there already'})",
+                "",
+                table(("", "what", "found"), rows),
+                "",
+                *(
+                    ("what to do:", *(f"  {hint}" for hint in hints))
+                    if hints
+                    else ("ready: start it with `indexer run`",)
+                ),
+            )
+        )
+
+
+def write_config(path: Path, network: str | None) -> bool:
+    """Write a configuration if there is none; whether it was written. Raises ConfigInvalid or FileUnusable."""
+    if path.exists():
+        return False
+    text = default_config()
+    if network is not None:
+        try:
+            name = network_of(network).name
+        except ValueError as error:
+            raise errors.ConfigInvalid(str(error)) from error
+        value = name if name.isdigit() else f'"{name}"'
+        text = re.sub(r"^network = .*$", f"network = {value}", text, count=1, flags=re.MULTILINE)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise errors.FileUnusable(f"cannot write {path}: {error.strerror}") from error
+    return True
+
+
+def default_config() -> str:
+    """The configuration we ship, with every key explained."""
+    inside = files("indexer") / "config.toml"  # in the wheel
+    return inside.read_text() if inside.is_file() else (Path(__file__).parents[2] / "config.toml").read_text()
+
+
+async def check_everything(path: Path, written: bool) -> InitReport:
+    """Look at Ogmios, node, disk and database. Raises ConfigInvalid or FileUnusable."""
+    loaded = config.load(path)
+    checks = [*await _node(loaded), _disk(loaded), await _database(loaded)]
+    return InitReport(config=str(path), written=written, checks=tuple(checks))
+
+
+async def _node(loaded: Config) -> list[Check]:
+    url, timeout = loaded.ogmios.url, min(10.0, loaded.ogmios.timeout_s)
+    try:
+        headers = ogmios.read_headers(loaded.ogmios.headers_file)
+        async with ogmios.session(url, headers, timeout) as session:
+            network = await session.identify(loaded.chain)
+        health = await ogmios.fetch_health(url, headers, timeout)
+    except errors.WrongNetwork as error:
+        return [_failed("network", error)]
+    except errors.IndexerError as error:
+        return [_failed("Ogmios", error)]
+    sync = health.get("networkSynchronization")
+    synced = isinstance(sync, int | float) and sync >= SYNCED
+    return [
+        Check(name="Ogmios", ok=True, found=f"{health.get('version')} at {url.partition('@')[2] or url}"),
+        Check(name="network", ok=True, found=f"{network.name}, k = {network.security_parameter}"),
+        Check(
+            name="node",
+            ok=True,  # following a node that still synchronises is fine: we wait for it
+            found="synchronised" if synced else f"synchronised to {sync}: the follower goes on as the node does",
+        ),
+    ]
+
+
+def _disk(loaded: Config) -> Check:
+    folder = next(p for p in loaded.database.path.parents if p.exists())
+    free = shutil.disk_usage(folder).free
+    return Check(
+        name="disk",
+        ok=free >= ENOUGH_BYTES,
+        found=f"{free / 1e9:.1f} GB free at {folder}",
+        hint="free some room, or move [database] path",
+        exit_code=1,
+    )
+
+
+async def _database(loaded: Config) -> Check:
+    path = loaded.database.path
+    if not path.exists():
+        return Check(name="database", ok=True, found=f"none yet; `run` makes {path}")
+    try:
+        with only_writer(path):
+            async with opened(path) as db:
+                standing = await checkpoints.claim(db, loaded.chain)
+    except errors.AlreadyRunning as error:
+        return Check(name="database", ok=True, found=str(error))
+    except errors.IndexerError as error:
+        return _failed("database", error)
+    return Check(name="database", ok=True, found=f"{path}, at {standing.cursor.place}")
+
+
+def _failed(name: str, error: errors.IndexerError) -> Check:
+    return Check(name=name, ok=False, found=str(error), hint=error.hint, exit_code=error.exit_code)

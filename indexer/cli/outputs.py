@@ -1,0 +1,171 @@
+"""What commands answer, as pydantic models: the same facts as JSON and in words."""
+
+from typing import Self
+
+from aiosqlite import Connection, Row
+from pydantic import BaseModel, ConfigDict
+
+from indexer.chain.point import Point
+from indexer.chain.watch import ByronWatch
+from indexer.cli.told import ada, table
+from indexer.status import FollowerStatus
+from indexer.store import checkpoints, watches
+
+
+class Output(BaseModel):
+    """A command's answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Ran(Output):
+    """How a run ended."""
+
+    cursor: str
+    height: int | None
+    blocks: int
+    rollbacks: int
+    reconnects: int
+
+    @classmethod
+    def of(cls, status: FollowerStatus) -> Self:
+        """From what the follower counted."""
+        return cls(
+            cursor=str(status.cursor),
+            height=status.height,
+            blocks=status.blocks,
+            rollbacks=status.rollbacks,
+            reconnects=status.reconnects,
+        )
+
+    def told(self) -> str:
+        """In words."""
+        return f"stopped at {self.cursor}, height {self.height}, after {self.blocks:,} blocks"
+
+
+class Rewound(Output):
+    """Where the database stands after a rollback or rebuild, and where it stood before."""
+
+    cursor: str
+    was: str
+    height: int | None
+
+    def told(self) -> str:
+        """In words."""
+        return f"rolled back from {self.was} to {self.cursor}; the next run reads the chain from there"
+
+
+class WatchStatus(Output):
+    """What is held of one watch. `history` is `complete`, or `partial`: from `since` on."""
+
+    credential: str
+    kind: str
+    since: str
+    history: str
+    configured: bool
+    outputs: int
+    unspent: int
+    lovelace_unspent: int
+
+
+class Status(Output):
+    """Where the follower stands."""
+
+    network: str
+    slot: int | None
+    block_id: str | None
+    height: int | None
+    time: str | None
+    tip_slot: int | None
+    tip_height: int | None
+    seconds_behind: int | None
+    schema_version: int
+    since: str | None
+    watches: tuple[WatchStatus, ...]
+
+    def told(self) -> str:
+        """In words."""
+        place = "nothing read yet" if self.slot is None else f"slot {self.slot}, block {self.block_id}"
+        behind = clock = "an unknown time"
+        if self.tip_height is not None and self.height is not None:
+            behind = f"{max(0, self.tip_height - self.height):,} blocks"
+        if self.seconds_behind is not None:
+            clock = _span(self.seconds_behind)
+        lines = [
+            f"network  {self.network}",
+            f"cursor   {place}",
+            f"height   {self.height if self.height is not None else 'not known yet'}",
+            f"time     {self.time or 'not known yet'}",
+            f"behind   {behind} behind the node's tip as last told, {clock} behind the clock",
+            f"since    {self.since or 'not started'}",
+            "",
+        ]
+        if not self.watches:
+            return "\n".join([*lines, "nothing is watched: add [[watch]] to the configuration"])
+        rows = [
+            (
+                w.credential if len(w.credential) <= 20 else f"{w.credential[:16]}…",
+                w.kind,
+                "complete" if w.history == "complete" else f"partial: after {w.since.partition('.')[0]}",
+                w.outputs,
+                w.unspent,
+                ada(w.lovelace_unspent),
+                "" if w.configured else "removed from the configuration; followed until `indexer rebuild`",
+            )
+            for w in self.watches
+        ]
+        heads = ("watch", "kind", "history", "outputs", "unspent", "ada unspent", "")
+        return "\n".join([*lines, table(heads, rows, frozenset((3, 4, 5)))])
+
+
+_BY_CREDENTIAL = """
+    SELECT count(*), count(*) - count(spent_slot), coalesce(sum(lovelace) FILTER (WHERE spent_slot IS NULL), 0)
+    FROM output WHERE payment_credential = ? AND created_slot > ? AND (? = 'any' OR credential_kind = ?)"""
+_BY_ADDRESS = """
+    SELECT count(*), count(*) - count(spent_slot), coalesce(sum(lovelace) FILTER (WHERE spent_slot IS NULL), 0)
+    FROM output WHERE address = ? AND created_slot > ?"""
+
+
+async def status_of(db: Connection) -> Status:
+    """Read the standing and the watches from the database, as of one moment."""
+    db.row_factory = Row
+    await db.execute("BEGIN")
+    rows = list(await db.execute_fetchall("SELECT * FROM sync_status"))
+    db.row_factory = None
+    standing = await checkpoints.read(db)
+    watched = [await _watch(db, entry) for entry in await watches.read(db)]
+    await db.execute("COMMIT")
+    return Status(
+        **{key: rows[0][key] for key in rows[0].keys()},  # noqa: SIM118 -- a Row iterates over its values
+        since=None if standing.since is None else str(standing.since),
+        watches=tuple(watched),
+    )
+
+
+async def _watch(db: Connection, entry: watches.Watched) -> WatchStatus:
+    text = str(entry.watch)
+    after = entry.since.slot if isinstance(entry.since, Point) else -1
+    if isinstance(entry.watch, ByronWatch):
+        kind = "byron"
+        rows = await db.execute_fetchall(_BY_ADDRESS, (text, after))
+    else:
+        kind = str(entry.watch.kind or "any")
+        rows = await db.execute_fetchall(_BY_CREDENTIAL, (text, after, kind, kind))
+    outputs, unspent, lovelace = next(iter(rows))
+    return WatchStatus(
+        credential=text,
+        kind=kind,
+        since=str(entry.since),
+        history="complete" if entry.complete else "partial",
+        configured=entry.configured,
+        outputs=outputs,
+        unspent=unspent,
+        lovelace_unspent=lovelace,
+    )
+
+
+def _span(seconds: int) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:,} {unit}"
+    return f"{seconds} seconds"

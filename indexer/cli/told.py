@@ -1,0 +1,56 @@
+"""How commands speak: results for people or as one JSON document, foreseen errors as a sentence and a hint."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Protocol
+
+import typer
+
+from indexer.errors import IndexerError
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+
+
+class Result(Protocol):
+    """A pydantic model that also knows how to speak to people."""
+
+    def model_dump_json(self, *, indent: int | None = None) -> str:
+        """The result as JSON."""
+
+    def told(self) -> str:
+        """The result in words."""
+
+
+def tell(result: Result, as_json: bool) -> None:
+    """Print a result."""
+    typer.echo(result.model_dump_json(indent=2) if as_json else result.told())
+
+
+@contextmanager
+def told_apart(as_json: bool = False) -> Iterator[None]:
+    """Errors we foresaw end in a sentence and a hint; anything else keeps its traceback."""
+    try:
+        yield
+    except IndexerError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": {"code": error.code, "message": str(error), "hint": error.hint}}))
+        else:
+            typer.echo(f"error: {error}\nhint:  {error.hint}", err=True)
+        raise typer.Exit(error.exit_code) from error
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]], right: frozenset[int] = frozenset()) -> str:
+    """Columns padded to their widest cell; those in `right` are set flush right."""
+    cells = [tuple(heads), *(tuple("" if cell is None else str(cell) for cell in row) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+    lines = [
+        "  ".join(c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in cells
+    ]
+    return "\n".join(line.rstrip() for line in [lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
+
+
+def ada(lovelace: int) -> str:
+    """An amount of lovelace in ada, with all its decimals."""
+    return f"{lovelace // 1_000_000:,}.{lovelace % 1_000_000:06d}"

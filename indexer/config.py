@@ -1,0 +1,198 @@
+"""config.toml as frozen types. Every key can be overridden as INDEXER__SECTION__KEY; unknown keys are refused."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from indexer import errors
+from indexer.chain.address import CredentialKind
+from indexer.chain.network import Network, network_of
+from indexer.chain.point import ORIGIN, Place, parse_place
+from indexer.chain.watch import Watch, parse_watch
+from indexer.log import Format, Level
+
+PREFIX = "INDEXER__"
+
+
+class Section(BaseModel):
+    """A part of config.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+def _since(text: object) -> object:
+    return "tip" if text == "tip" else parse_place(str(text))
+
+
+Since = Annotated[Any, BeforeValidator(_since)]
+
+
+class DatabaseSection(Section):
+    """Where the read model is kept."""
+
+    path: Path = Path("data/indexer.sqlite")
+
+
+class OgmiosSection(Section):
+    """The node, through Ogmios."""
+
+    url: str = "ws://127.0.0.1:1337"
+    headers_file: Path | None = None
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+
+    @field_validator("url")
+    @classmethod
+    def _websocket(cls, url: str) -> str:
+        if not url.startswith(("ws://", "wss://")):
+            raise ValueError("an Ogmios URL begins with ws:// or wss://")
+        return url
+
+
+class FollowSection(Section):
+    """Where to start on an empty database."""
+
+    since: Since = ORIGIN
+
+
+class WatchSection(Section):
+    """One credential to watch, or an address that stands for its credential."""
+
+    credential: str
+    kind: CredentialKind | None = None
+
+
+class HttpSection(Section):
+    """Health and metrics."""
+
+    listen: str = "127.0.0.1:9180"
+    ready_within_s: Annotated[int, Field(gt=0)] = 300
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @field_validator("listen")
+    @classmethod
+    def _host_and_port(cls, listen: str) -> str:
+        host, _, port = listen.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ValueError("give HOST:PORT, such as 127.0.0.1:9180")
+        return listen
+
+
+class LoggingSection(Section):
+    """What is written to stderr."""
+
+    level: Level = "info"
+    format: Format = "auto"
+
+
+class Config(BaseSettings):
+    """Everything an operator can set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", populate_by_name=True
+    )
+
+    network: Annotated[str | int, Field()] = "devnet"
+    database: DatabaseSection = DatabaseSection()
+    ogmios: OgmiosSection = OgmiosSection()
+    follow: FollowSection = FollowSection()
+    watch: tuple[WatchSection, ...] = ()
+    http: HttpSection = HttpSection()
+    logging: LoggingSection = LoggingSection()
+
+    @field_validator("network")
+    @classmethod
+    def _known(cls, name: str | int) -> str | int:
+        network_of(name)
+        return name
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- pydantic-settings' own signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before the file."""
+        return env_settings, init_settings
+
+    @property
+    def chain(self) -> Network:
+        """The network to follow."""
+        return network_of(self.network)
+
+    @property
+    def since(self) -> Place | Literal["tip"]:
+        """Where history starts on an empty database."""
+        since: Place | Literal["tip"] = self.follow.since
+        return since
+
+    def watches(self) -> list[Watch]:
+        """What to watch. Raises ConfigInvalid, naming the entry."""
+        found = []
+        for number, entry in enumerate(self.watch, start=1):
+            try:
+                found.append(parse_watch(entry.credential, entry.kind, self.chain.id))
+            except ValueError as error:
+                raise errors.ConfigInvalid(f"[[watch]] number {number}: {error}") from error
+        return found
+
+
+def load(path: Path) -> Config:
+    """Read a configuration; paths in it are relative to the file. Raises ConfigInvalid or FileUnusable."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise errors.FileUnusable(
+            f"there is no configuration at {path}", hint="`indexer init` writes one; --config names another"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.FileUnusable(f"cannot read {path}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise errors.ConfigInvalid(f"{path} is not TOML: {error}") from error
+    _refuse_unknown_environment()
+    try:
+        config = Config(**values)
+        config.watches()
+    except ValidationError as error:
+        raise errors.ConfigInvalid(f"{path}: {_told(error)}") from error
+    return _absolute(config, path.absolute().parent)
+
+
+def _absolute(config: Config, base: Path) -> Config:
+    headers = config.ogmios.headers_file
+    return config.model_copy(
+        update={
+            "database": config.database.model_copy(update={"path": base / config.database.path}),
+            "ogmios": config.ogmios.model_copy(update={"headers_file": headers and base / headers}),
+        }
+    )
+
+
+def _refuse_unknown_environment() -> None:
+    """A misspelt override would be ignored in silence otherwise."""
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            section = name.removeprefix(PREFIX).partition("__")[0].lower()
+            if section not in Config.model_fields:
+                raise errors.ConfigInvalid(f"the environment variable {name} sets a key that does not exist")
+
+
+def _told(error: ValidationError) -> str:
+    """What is wrong, by key, without repeating values: some keys name secrets."""
+    wrong = []
+    for detail in error.errors():
+        key = ".".join(str(part) for part in detail["loc"])
+        reason = "unknown key" if detail["type"] == "extra_forbidden" else detail["msg"]
+        wrong.append(f"{key}: {reason.removeprefix('Value error, ')}")
+    return "; ".join(wrong)

@@ -1,0 +1,48 @@
+"""Files: locks, and files that hold secrets."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from indexer import errors
+
+
+@contextmanager
+def only_writer(database: Path) -> Iterator[None]:
+    """Be the one process that writes to this database.
+
+    A lock of the kernel's on `<database>.lock`, which a killed process leaves behind without holding it; the
+    file names the holder. Raises AlreadyRunning or DatabaseUnusable.
+    """
+    path = database.with_name(database.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise errors.DatabaseUnusable(f"cannot open {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = file.read().strip() or "unknown"
+            raise errors.AlreadyRunning(f"process {holder} already writes to {database}") from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def read_private(path: Path) -> str:
+    """The text of a file that holds a secret. Raises FileUnusable where others may read it too."""
+    try:
+        with path.open() as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if mode & 0o077:
+                raise errors.FileUnusable(
+                    f"{path} can be read by others (mode {mode & 0o777:04o})", hint=f"chmod 600 {path}"
+                )
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.FileUnusable(f"cannot read {path}: {error}") from error

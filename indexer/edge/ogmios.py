@@ -1,0 +1,207 @@
+"""A socket to Ogmios: chain-sync requests out, replies in as text; the few queries a follower needs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from indexer import errors
+from indexer.chain.network import KNOWN, Network
+from indexer.chain.point import Place
+from indexer.chain.time import Era
+from indexer.edge.files import read_private
+from indexer.ogmios import wire
+
+_NOT_IN_THIS_ERA: Final = 2002  # also of network queries, while the node's ledger is in Byron
+
+
+class Session:
+    """One chain-sync session. Every method raises a SessionBroken where the session cannot go on."""
+
+    def __init__(self, socket: ClientConnection, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
+        self._socket, self._url, self._headers, self._timeout_s = socket, url, headers, timeout_s
+
+    async def receive(self) -> bytes:
+        """The next message, as it came. Safe to cancel: nothing is lost."""
+        try:
+            return await self._socket.recv(decode=False)
+        except ConnectionClosed as error:
+            raise errors.Unreachable(f"Ogmios closed the connection{_why(error)}") from error
+
+    async def find_intersection(self, points: tuple[Place, ...]) -> None:
+        """Ask where to start; the answer comes through `receive`."""
+        await self._send(wire.find_intersection(points))
+
+    async def ask(self, blocks: int) -> None:
+        """Ask for so many blocks, in one write."""
+        try:
+            for _ in range(blocks - 1):
+                self._socket.protocol.send_text(wire.NEXT_BLOCK)
+            await self._socket.send(wire.NEXT_BLOCK, text=True)
+        except (WebSocketException, OSError) as error:
+            raise errors.Unreachable("Ogmios closed the connection while we asked for blocks") from error
+
+    async def identify(self, network: Network) -> Network:
+        """Check that the node follows our network, and fill in what only the node knows of it.
+
+        Raises WrongNetwork. A node whose ledger is still in Byron cannot tell its genesis: its health page
+        names the network.
+        """
+        genesis = await self._query("queryNetwork/genesisConfiguration", {"era": "shelley"})
+        if genesis is None:
+            await self._check_health(network)
+            return network
+        magic, k = genesis.get("networkMagic"), genesis.get("securityParameter")
+        if magic != network.magic:
+            raise errors.WrongNetwork(
+                f"the node follows the network with magic {magic}, the configuration says {network.name} "
+                f"(magic {network.magic})"
+            )
+        if not isinstance(k, int) or k < 1:
+            raise errors.ReplyGarbled(f"a genesis with the security parameter {k!r}")
+        if network.name in KNOWN and network.eras:
+            return network.told(k, network.eras)
+        return network.told(k, await self._eras() or network.eras)
+
+    async def _eras(self) -> tuple[Era, ...]:
+        """How slots turn into time on a network we do not know by heart."""
+        start = await self._query("queryNetwork/startTime", None)
+        summaries = await self._query("queryLedgerState/eraSummaries", None)
+        if start is None or summaries is None:
+            return ()
+        try:
+            start_ms = round(datetime.fromisoformat(start).timestamp() * 1000)
+            eras = {
+                era["start"]["slot"]: Era(
+                    era["start"]["slot"],
+                    start_ms + round(era["start"]["time"]["seconds"] * 1000),
+                    era["parameters"]["slotLength"]["milliseconds"],
+                )
+                for era in summaries  # an era that lasts no time gives way to the next
+            }
+        except (TypeError, KeyError, ValueError) as error:
+            raise errors.ReplyGarbled(f"era summaries that cannot be read: {error!r}") from error
+        return tuple(sorted(eras.values()))
+
+    async def _query(self, method: str, params: object) -> Any:
+        """The result of a query; None where the node's ledger is not far enough to answer."""
+        request = {"jsonrpc": "2.0", "method": method, "id": method} | ({"params": params} if params else {})
+        await self._send(msgspec.json.encode(request))
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                text = await self.receive()
+            reply = msgspec.json.decode(text)
+            if reply["id"] != method:
+                raise errors.ReplyGarbled(f"a reply with the id {reply['id']!r} to {method}")
+            if "error" in reply:
+                if reply["error"]["code"] == _NOT_IN_THIS_ERA:
+                    return None
+                raise errors.RequestRefused(
+                    f"Ogmios refused {method}: {reply['error'].get('message')} (code {reply['error']['code']})"
+                )
+            return reply["result"]
+        except TimeoutError as error:
+            raise errors.RequestTimedOut(f"no answer to {method} within {self._timeout_s:g} s") from error
+        except (msgspec.MsgspecError, KeyError, TypeError, RecursionError) as error:
+            raise errors.ReplyGarbled(f"an answer to {method} that is none") from error
+
+    async def _check_health(self, network: Network) -> None:
+        health = await fetch_health(self._url, self._headers, self._timeout_s)
+        if health.get("network") not in (network.name, f"unknown ({network.magic})"):
+            raise errors.WrongNetwork(
+                f"the node follows {health.get('network')}, the configuration says {network.name}"
+            )
+
+    async def _send(self, text: bytes) -> None:
+        try:
+            await self._socket.send(text, text=True)
+        except (WebSocketException, OSError) as error:
+            raise errors.Unreachable("Ogmios closed the connection") from error
+
+
+@asynccontextmanager
+async def session(url: str, headers: Mapping[str, str], timeout_s: float) -> AsyncIterator[Session]:
+    """Connect to Ogmios (`ws://` or `wss://`), with extra headers where a hosted one wants them.
+
+    Raises Unreachable.
+    """
+    try:
+        # Blocks are far larger than the default of 1 MiB a message, and Ogmios never compresses.
+        socket = await connect(
+            url,
+            additional_headers=dict(headers),
+            max_size=None,
+            compression=None,
+            open_timeout=timeout_s,
+            close_timeout=1,
+            user_agent_header=None,
+        )
+    except (WebSocketException, OSError, ValueError, EOFError) as error:
+        raise errors.Unreachable(
+            f"cannot connect to Ogmios at {_shown(url)}: {error or type(error).__name__}"
+        ) from error
+    try:
+        yield Session(socket, url, headers, timeout_s)
+    finally:
+        await socket.close()
+
+
+async def fetch_health(url: str, headers: Mapping[str, str], timeout_s: float) -> dict[str, Any]:
+    """Ogmios' health page, from the same host and port. Raises Unreachable or ReplyGarbled."""
+    import httpx
+
+    parts = urlsplit(url)
+    page = urlunsplit((parts.scheme.replace("ws", "http", 1), parts.netloc, "/health", "", ""))
+    try:
+        async with httpx.AsyncClient(headers=dict(headers), timeout=timeout_s) as client:
+            reply = await client.get(page)
+        health = reply.json()
+    except httpx.HTTPError as error:
+        raise errors.Unreachable(f"cannot read {_shown(page)}: {error or type(error).__name__}") from error
+    except ValueError as error:
+        raise errors.ReplyGarbled(f"{_shown(page)} is not Ogmios' health page") from error
+    if not isinstance(health, dict):
+        raise errors.ReplyGarbled(f"{_shown(page)} is not Ogmios' health page")
+    return health
+
+
+def read_headers(path: Path | None) -> dict[str, str]:
+    """Extra headers, one `Name: value` a line; a secret, so refused where others may read it.
+
+    Raises FileUnusable.
+    """
+    if path is None:
+        return {}
+    headers = {}
+    for number, line in enumerate(read_private(path).splitlines(), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            name, colon, value = line.partition(":")
+            if not colon or not name.strip() or not value.strip():
+                raise errors.FileUnusable(f"{path}, line {number}: not of the form `Name: value`")
+            headers[name.strip()] = value.strip()
+    return headers
+
+
+def _why(error: ConnectionClosed) -> str:
+    """What the peer gave as a reason. Ogmios reports a lost node in the reason of a normal close."""
+    if error.rcvd is None:
+        return " without a word"
+    reason = error.rcvd.reason
+    try:
+        reason = msgspec.json.decode(reason)["message"]
+    except (msgspec.MsgspecError, TypeError, KeyError):
+        return f" ({error.rcvd.code} {reason!r})" if reason else f" ({error.rcvd.code})"
+    return f": {reason}"
+
+
+def _shown(url: str) -> str:
+    """A URL without the user, password and query that hosted services put keys in."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

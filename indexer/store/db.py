@@ -1,0 +1,136 @@
+"""Opening the database: pragmas, migrations, transactions.
+
+Durability: WAL with `synchronous=NORMAL`. A killed process loses nothing that was committed. A power loss may
+cost the last transactions, never half of one: the cursor goes back with its rows, and the chain is read again
+from there.
+"""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import aiosqlite
+from aiosqlite import Connection
+
+from indexer import errors
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA busy_timeout = 5000",  # a reader that checkpoints, a backup: wait for it
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA cache_size = -16384",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Connection]:
+    """The database for its one writer: created where it is missing (in a directory that exists), its schema brought up to date.
+
+    Raises DatabaseUnusable or SchemaTooNew.
+    """
+    with told_apart(path):
+        db = await aiosqlite.connect(path, isolation_level=None)
+    try:
+        with told_apart(path):
+            for pragma in _PRAGMAS:
+                await db.execute(pragma)
+            await migrate(db)
+        yield db
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def opened_for_reading(path: Path) -> AsyncIterator[Connection]:
+    """The database for a command that only asks. Raises NoDatabase, DatabaseUnusable or SchemaTooNew."""
+    if not os.path.exists(path):  # noqa: ASYNC240, PTH110 -- a look at one name does not block
+        raise errors.NoDatabase(f"there is no database at {path}")
+    with told_apart(path):
+        db = await aiosqlite.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+    try:
+        with told_apart(path):
+            await db.execute("PRAGMA busy_timeout = 5000")
+            version = await schema_version(db)
+            if version == 0:
+                raise errors.NoDatabase(f"{path} is not a database of the indexer")
+            _refuse_newer(version)
+        yield db
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def transaction(db: Connection) -> AsyncIterator[None]:
+    """All of it, or nothing. A cancelled aiosqlite call still runs, so BEGIN stands inside the try."""
+    try:
+        await db.execute("BEGIN IMMEDIATE")
+        yield
+        await db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            await db.execute("ROLLBACK")
+        raise
+
+
+class told_apart:  # noqa: N801 -- reads as a sentence where it is used
+    """Turns SQLite's errors about files, disks and formats into one of ours."""
+
+    def __init__(self, path: object = "the database") -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
+            error, sqlite3.IntegrityError | sqlite3.ProgrammingError
+        ):
+            raise errors.DatabaseUnusable(f"{self._path}: {error}") from error
+
+
+async def schema_version(db: Connection) -> int:
+    """Which migration the database has seen last; 0 for none."""
+    rows = await db.execute_fetchall("PRAGMA user_version")
+    return int(next(iter(rows))[0])
+
+
+def migrations() -> list[str]:
+    """The SQL of every migration, in order; the first is number 1."""
+    inside = files("indexer") / "schema"  # in the wheel
+    folder = Path(str(inside)) if inside.is_dir() else Path(__file__).parents[2] / "schema"
+    return [path.read_text() for path in sorted(folder.glob("[0-9]*.sql"))]
+
+
+async def migrate(db: Connection) -> None:
+    """Apply the migrations that are missing, each in a transaction of its own. Raises SchemaTooNew."""
+    version = await schema_version(db)
+    _refuse_newer(version)
+    for number, sql in enumerate(migrations()[version:], start=version + 1):
+        async with transaction(db):
+            for statement in statements(sql):
+                await db.execute(statement)
+            await db.execute(f"PRAGMA user_version = {number}")
+
+
+def statements(sql: str) -> list[str]:
+    """A script's statements one by one: `executescript` would commit the transaction around it."""
+    found, pending = [], ""
+    for line in sql.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            found.append(pending.strip())
+            pending = ""
+    return found
+
+
+def _refuse_newer(version: int) -> None:
+    known = len(migrations())
+    if version > known:
+        raise errors.SchemaTooNew(f"the database has schema {version}, this version knows up to {known}")

@@ -1,0 +1,48 @@
+"""A run of blocks on its way into one transaction."""
+
+from dataclasses import dataclass, field
+
+from indexer.chain.block import Header
+from indexer.chain.point import BlockHeight, Checkpoint, Point, Slot, Tip
+from indexer.domain.observe import Delta
+from indexer.store.checkpoints import SPARSE
+
+MOST_ROWS = 5_000
+
+
+@dataclass(slots=True)
+class Batch:
+    """Blocks followed and not yet committed. `keep`: how many blocks below the tip are remembered one by one."""
+
+    keep: int
+    count: int = 0
+    rows: int = 0
+    deltas: list[Delta] = field(default_factory=list)
+    marks: list[tuple[Slot, bytes, BlockHeight]] = field(default_factory=list)
+    cursor: Checkpoint | None = None
+    last: Header | None = None
+
+    def add(self, delta: Delta | None, header: Header, tip: Tip) -> None:
+        """One block more. An EBB has no slot, so no cursor can stand on it."""
+        self.count += 1
+        if delta:
+            self.deltas.append(delta)
+            self.rows += len(delta.created) + len(delta.spent) + len(delta.revealed)
+        if header.slot is not None:
+            self.last = header
+            if tip.height - header.height <= self.keep or header.height % SPARSE == 0:
+                self.marks.append((header.slot, header.id, header.height))
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time for a transaction, however long the batch took to fill."""
+        return self.rows >= MOST_ROWS
+
+    def close(self) -> Checkpoint | None:
+        """Where the cursor stands once this is committed; None if no block of the batch has a slot."""
+        if self.last is None or self.last.slot is None:
+            return None
+        mark = (self.last.slot, self.last.id, self.last.height)
+        if not self.marks or self.marks[-1] != mark:
+            self.marks.append(mark)
+        return Checkpoint(Point(self.last.slot, self.last.id), self.last.height)

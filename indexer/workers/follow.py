@@ -1,0 +1,403 @@
+"""The follower: replies in, one transaction a batch of blocks out, for ever.
+
+What must hold wherever the process dies: rows and cursor move together, so the next run goes on from the
+cursor as if nothing had happened. What must hold whatever the node says: no row that the chain does not
+back; a session that makes no sense is dropped, and a fresh one starts from what is committed.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, TypeAlias
+
+import structlog
+from aiosqlite import Connection
+
+from indexer import errors
+from indexer.chain.network import Network
+from indexer.chain.point import ORIGIN, Checkpoint, Origin, Place, Point, Tip, distance, slot_of
+from indexer.chain.time import slot_to_ms
+from indexer.chain.watch import Watch, Watches
+from indexer.domain.observe import observe
+from indexer.ogmios import chainsync, wire
+from indexer.ogmios.decode import transactions
+from indexer.ogmios.replies import AskLater, Effect, FindIntersection, NextBlock, RollBackward, RollForward
+from indexer.ogmios.sieve import Sieve
+from indexer.status import FollowerStatus, Phase
+from indexer.step import Step
+from indexer.store import checkpoints, projection, watches
+from indexer.store.db import told_apart, transaction
+from indexer.workers.batch import Batch
+
+log = structlog.get_logger(__name__)
+
+Since: TypeAlias = Place | Literal["tip"]
+Until: TypeAlias = Point | Literal["tip"] | None
+
+
+class Session(Protocol):
+    """What the follower needs of a connection to Ogmios."""
+
+    async def identify(self, network: Network) -> Network:
+        """Check the node's network; fill in what only the node knows."""
+
+    async def find_intersection(self, points: tuple[Place, ...]) -> None:
+        """Ask where to start."""
+
+    async def ask(self, blocks: int) -> None:
+        """Ask for so many blocks."""
+
+    async def receive(self) -> bytes:
+        """The next message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient the follower is, in seconds."""
+
+    batch_s: float = 0.5  # a batch is committed at the latest after this
+    request_timeout_s: float = 60.0
+    first_retry_s: float = 0.5
+    longest_retry_s: float = 30.0
+    node_behind_s: float = 5.0
+    progress_s: float = 10.0
+
+
+class Follower:
+    """Follows one chain into one database. Needs to be the only one that writes to it."""
+
+    def __init__(
+        self,
+        db: Connection,
+        connect: Callable[[], AbstractAsyncContextManager[Session]],
+        network: Network,
+        watched: list[Watch],
+        *,
+        since: Since = ORIGIN,
+        until: Until = None,
+        status: FollowerStatus | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._db, self._connect, self._network = db, connect, network
+        self._configured, self._since, self._until = watched, since, until
+        self._target = until if isinstance(until, Point) else None
+        self.status = status or FollowerStatus()
+        self._pace = pace or Pace()
+        self._stopping = asyncio.Event()
+        self._standing: checkpoints.Standing
+        self._state: chainsync.State
+        self._watches, self._sieve = Watches(), Sieve(Watches())
+        self._batch = Batch(0)
+        self._heard = 0.0  # loop time of the last message
+        self._told = (0.0, 0)  # loop time and block count of the last progress line
+
+    def stop(self) -> None:
+        """Finish the batch at hand, commit it, and return from `run`."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Follow until stopped, or until `until` is reached. Reconnects for ever, backing off with jitter.
+
+        Raises the errors that no new session can mend: see `errors`.
+        """
+        self._standing = await checkpoints.claim(self._db, self._network)
+        self._network = replace(self._standing.network, name=self._network.name)
+        failures = 0
+        while not self._stopping.is_set():
+            commits = self.status.commits
+            try:
+                async with self._connect() as session:
+                    await self._follow(session)
+                    break
+            except errors.SessionBroken as error:
+                failures = 1 if self.status.commits > commits else failures + 1
+                self.status.phase, self.status.reason = Phase.CONNECTING, str(error)
+                self.status.reconnects += 1
+                wait = self._backoff(failures)
+                log.warning("session.broken", code=error.code, reason=str(error), retry_in_s=round(wait, 2))
+                await self._sleep(wait)
+        self.status.phase, self.status.reason = Phase.STOPPED, "the follower has stopped"
+        log.info("follower.stopped", cursor=str(self._standing.cursor.place), height=self._standing.cursor.height)
+
+    async def _follow(self, session: Session) -> None:
+        """One session, from the intersection to its end."""
+        self._heard = asyncio.get_running_loop().time()
+        network = await session.identify(self._network)
+        if network != self._network or self._standing.network != network:
+            await self._learn(network)
+        first = self._standing.since is None
+        remembered = await self._remembered(session)
+        try:
+            await self._carry_out(session, chainsync.start(remembered, self._k))
+            while not self._stopping.is_set():
+                news = await self._gather(session)
+                await self._commit()
+                if news is not None:
+                    await self._roll_back(news)
+                if isinstance(self._state, chainsync.Following) and self._reached():
+                    log.info("until.reached", cursor=str(self._standing.cursor.place))
+                    return
+        except errors.IntersectionNotFound as error:
+            if first and self._standing.since is None:
+                raise errors.SincePointUnknown(
+                    f"the node does not know the starting point {remembered[0].place}"
+                ) from error
+            raise
+        except (errors.SessionBroken, errors.BlockNotUnderstood):
+            await self._commit()  # the blocks before the trouble are good
+            raise
+
+    # --- the starting point
+
+    @property
+    def _k(self) -> int:
+        k = self._network.security_parameter
+        if k is None:
+            raise errors.RequestRefused("the node cannot tell its security parameter yet")
+        return k
+
+    async def _learn(self, network: Network) -> None:
+        async with transaction(self._db):
+            await checkpoints.learn(self._db, network)
+        self._network = network
+        self._standing = replace(self._standing, network=network)
+
+    async def _remembered(self, session: Session) -> tuple[Checkpoint, ...]:
+        """The points to offer. On a database that has not started, the place that `since` names."""
+        if self._standing.since is not None:
+            return await checkpoints.remembered(self._db, self._standing)
+        if self._since != "tip":
+            return (Checkpoint(self._since, None),)
+        await session.find_intersection((ORIGIN,))
+        reply = wire.decode(await self._within_deadline(session))
+        tip = getattr(reply, "tip", ORIGIN)
+        return (Checkpoint(tip.point, tip.height) if isinstance(tip, Tip) else Checkpoint(ORIGIN, None),)
+
+    async def _within_deadline(self, session: Session) -> bytes:
+        try:
+            async with asyncio.timeout(self._pace.request_timeout_s):
+                return await session.receive()
+        except TimeoutError as error:
+            raise errors.RequestTimedOut("no answer to findIntersection") from error
+
+    async def _start_here(self, start: Checkpoint, tip: Tip | Origin) -> None:
+        """The node agrees where to start: from now on that is where we stand, and what we watch."""
+        async with transaction(self._db):
+            if self._standing.since is None:
+                await checkpoints.begin(self._db, start)
+            self._standing = await checkpoints.read(self._db)
+            followed = await watches.reconcile(self._db, self._configured, self._standing.cursor.place)
+            await checkpoints.see_tip(self._db, tip)
+        self._watches = Watches.of(entry.watch for entry in followed)
+        await self._reload()
+        if self._until == "tip":
+            self._target = tip.point if isinstance(tip, Tip) else Point(0, b"")
+        for entry in followed:
+            if not entry.configured:
+                log.warning("watch.still_followed", watch=str(entry.watch), until="rebuild")
+        log.info("chain.following", start=str(start.place), watches=len(followed), tip=getattr(tip, "height", None))
+
+    async def _reload(self) -> None:
+        """What we hold and where we stand, as the database has it."""
+        self._sieve = Sieve(self._watches, await projection.held(self._db))
+        self._batch = Batch(self._k + checkpoints.MARGIN)
+        self._stand(self._standing.cursor)
+
+    # --- replies
+
+    async def _carry_out(self, session: Session, step: Step[chainsync.State, Effect]) -> RollBackward | None:
+        """Take the step: requests go out, blocks into the batch. A rollback is handed up."""
+        before, self._state = getattr(self, "_state", None), step.state
+        if isinstance(step.state, chainsync.Following):
+            if not isinstance(before, chainsync.Following):
+                await self._start_here(Checkpoint(step.state.place, step.state.height), step.state.tip)
+                self.status.phase, self.status.reason = Phase.FOLLOWING, ""
+            if isinstance(step.state.tip, Tip):
+                self.status.tip = step.state.tip
+        for effect in step.effects:
+            match effect:
+                case NextBlock(count):
+                    await session.ask(count)
+                case RollForward():
+                    self._project(effect)
+                case RollBackward():
+                    return effect
+                case FindIntersection(points):
+                    self._state = step.state
+                    await session.find_intersection(points)
+                case AskLater(tip):
+                    await self._wait_for_node(session, tip)
+        return None
+
+    async def _gather(self, session: Session) -> RollBackward | None:
+        """Fill the batch until it is due. Returns early on a rollback, with it."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._pace.batch_s
+        try:
+            async with asyncio.timeout_at(due) as limit:
+                while not self._stopping.is_set():
+                    text = await session.receive()
+                    self._heard = loop.time()
+                    self.status.bytes += len(text)
+                    step = chainsync.advance(self._state, wire.decode(text))
+                    if step.effects and isinstance(step.effects[0], RollForward):  # by far the most frequent
+                        self._state = step.state
+                        self._project(step.effects[0])
+                    else:
+                        limit.reschedule(None)  # nothing but waiting for a message may be interrupted
+                        news = await self._carry_out(session, step)
+                        limit.reschedule(due)
+                        if news is not None:
+                            return news
+                    if self._due():
+                        return None
+        except TimeoutError:
+            self._check_deadline(loop.time())
+        return None
+
+    def _due(self) -> bool:
+        at_tip = isinstance(self._state, chainsync.Following) and self._state.at_tip
+        return at_tip or self._batch.full or self._reached()
+
+    def _check_deadline(self, now: float) -> None:
+        """A reply may be long in coming at the tip, and nowhere else."""
+        waiting_at_tip = isinstance(self._state, chainsync.Following) and self._state.at_tip
+        if not waiting_at_tip and now - self._heard > self._pace.request_timeout_s:
+            raise errors.RequestTimedOut(f"no reply from Ogmios within {self._pace.request_timeout_s:g} s")
+
+    def _project(self, reply: RollForward) -> None:
+        """One block into the batch; read no further than it concerns us."""
+        header, delta = reply.header, None
+        if self._sieve.may_concern_us(reply.text):
+            self.status.blocks_decoded += 1
+            found = transactions(reply, self._sieve.may_concern_us)
+            delta = observe(header, found, self._watches, self._sieve)
+        self.status.blocks += 1
+        self.status.tip = reply.tip
+        self._batch.add(delta, header, reply.tip)
+
+    async def _wait_for_node(self, session: Session, tip: Tip | Origin) -> None:
+        """The node is behind us: wait for it, never follow it backwards."""
+        height = tip.height if isinstance(tip, Tip) else None
+        if self.status.phase is not Phase.WAITING_FOR_NODE:
+            log.warning("node.behind", tip=height, cursor=self._standing.cursor.height)
+        self.status.phase = Phase.WAITING_FOR_NODE
+        self.status.reason = (
+            f"the node is behind: its tip is at height {height}, we stand at {self._standing.cursor.height}"
+        )
+        await self._sleep(self._pace.node_behind_s)
+        self._heard = asyncio.get_running_loop().time()
+        if not self._stopping.is_set() and isinstance(self._state, chainsync.Intersecting):
+            await session.find_intersection(tuple(point.place for point in self._state.remembered))
+
+    # --- rows
+
+    async def _commit(self) -> None:
+        """Everything gathered, and the cursor with it, in one transaction."""
+        batch = self._batch
+        if batch.count == 0:
+            return
+        cursor = batch.close()
+        self._batch = Batch(batch.keep)
+        if cursor is None:
+            return  # boundary blocks alone: they come again
+        with told_apart():
+            async with transaction(self._db):
+                await projection.apply(self._db, batch.deltas)
+                await checkpoints.advance(self._db, batch.marks, cursor, batch.keep)
+                if self.status.tip is not None:
+                    await checkpoints.see_tip(self._db, self.status.tip)
+        self.status.commits += 1
+        self._stand(cursor)
+        self._tell(batch)
+
+    async def _roll_back(self, news: RollBackward) -> None:
+        """Back to a point that we know. The first reply of a session usually leads to where we stand."""
+        was = self._standing.cursor
+        if news.point == was.place:
+            return
+        try:
+            height = await checkpoints.height_of(self._db, news.point, self._standing)
+        except errors.PointNotKept as error:
+            raise errors.RollbackPointUnknown(f"the node rolls back to {news.point}, which we do not know") from error
+        await rewind(self._db, Checkpoint(news.point, height))
+        self._standing = await checkpoints.read(self._db)
+        await self._reload()
+        depth = None if was.height is None or height is None else was.height - height
+        self.status.rollbacks += 1
+        self.status.blocks_rolled_back += depth or 0
+        log.info("chain.rolled_back", to=str(news.point), depth=depth)
+
+    def _stand(self, cursor: Checkpoint) -> None:
+        self._standing = replace(self._standing, cursor=cursor)
+        self.status.cursor, self.status.height = cursor.place, cursor.height
+        self.status.cursor_time_ms = (
+            slot_to_ms(self._network.eras, cursor.place.slot)
+            if isinstance(cursor.place, Point) and self._network.eras
+            else None
+        )
+
+    def _tell(self, batch: Batch) -> None:
+        """A line a block near the tip, a line every few seconds far from it."""
+        cursor = self._standing.cursor
+        behind = distance(cursor.height or 0, self.status.tip or ORIGIN)
+        now = asyncio.get_running_loop().time()
+        created = sum(len(delta.created) for delta in batch.deltas)
+        spent = sum(len(delta.spent) for delta in batch.deltas)
+        if behind == 0:
+            log.info(
+                "blocks.applied" if batch.count > 1 else "block.applied",
+                at=str(cursor.place),
+                height=cursor.height,
+                blocks=batch.count,
+                created=created,
+                spent=spent,
+            )
+            return
+        since, blocks = self._told
+        if now - since >= self._pace.progress_s:
+            rate = (self.status.blocks - blocks) / (now - since) if since else None
+            log.info(
+                "chain.catching_up",
+                height=cursor.height,
+                behind=behind,
+                blocks_per_s=rate and round(rate),
+                seconds_left=rate and round(behind / rate),
+            )
+            self._told = (now, self.status.blocks)
+
+    def _reached(self) -> bool:
+        """Whether `until` is behind us. Raises UntilPassed where the chain went around it."""
+        if self._target is None:
+            return False
+        last = None if self._batch.last is None else self._batch.last.point
+        place = last or self._standing.cursor.place
+        if slot_of(place) < self._target.slot:
+            return False
+        if last is not None and last != self._target and self._until != "tip":
+            raise errors.UntilPassed(f"the chain went from before {self._target} straight to {last}")
+        return True
+
+    # --- patience
+
+    def _backoff(self, failures: int) -> float:
+        longest = min(self._pace.longest_retry_s, self._pace.first_retry_s * 2.0 ** min(failures - 1, 16))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, unless told to stop."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+
+async def rewind(db: Connection, to: Checkpoint) -> None:
+    """Rows and cursor back to a place that the database knows, in one transaction."""
+    with told_apart():
+        async with transaction(db):
+            await projection.rollback(db, slot_of(to.place))
+            await checkpoints.rewind(db, to)

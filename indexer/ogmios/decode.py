@@ -45,6 +45,9 @@ READ: Final = frozenset(("inputs", "references", "collaterals", "collateralRetur
 _SCRIPT_TAGS: Final = {"native": b"\0", "plutus:v1": b"\1", "plutus:v2": b"\2", "plutus:v3": b"\3", "plutus:v4": b"\4"}
 
 
+_NO_SCRIPT: Final = msgspec.Raw()
+
+
 class _Id(msgspec.Struct):
     id: str
 
@@ -59,7 +62,7 @@ class _Output(msgspec.Struct, forbid_unknown_fields=True):
     value: dict[str, dict[str, int]]
     datumHash: str | None = None  # noqa: N815 -- Ogmios' own name
     datum: str | None = None
-    script: msgspec.Raw | None = None
+    script: msgspec.Raw = _NO_SCRIPT
 
 
 _TEXT: Final = msgspec.json.Decoder(str)
@@ -156,7 +159,7 @@ def _output(text: bytes) -> Output:
         ),
         datum_hash=datum_hash,
         datum=datum,
-        script=None if output.script is None else _script(output.script),
+        script=None if output.script == _NO_SCRIPT else _script(output.script),
     )
 
 

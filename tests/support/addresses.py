@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias
 from zlib import crc32
 
 CredentialKind: TypeAlias = Literal["key", "script"]
@@ -43,9 +43,9 @@ def address(credential: bytes, kind: CredentialKind, stake: Stake = None, networ
     if stake is None:
         form, tail = 6, b""
     elif stake[0] == "pointer":
-        form, tail = 4, b"".join(_natural(n) for n in cast("tuple[int, int, int]", stake[1]))
+        form, tail = 4, b"".join(_natural(n) for n in stake[1])
     else:
-        form, tail = 2 * (stake[0] == "script"), cast("bytes", stake[1])
+        form, tail = 2 * (stake[0] == "script"), stake[1]
     header = (form | (kind == "script")) << 4 | _NETWORK_ID[network]
     return bech32(_PREFIX[network], bytes([header]) + credential + tail)
 

@@ -27,9 +27,7 @@ class RecordingUnreadable(IndexerError):
     """A file that was named as a recording does not hold recorded blocks."""
 
     code = "devnet.recording_unreadable"
-    hint = (
-        "each line must be one whole Ogmios `nextBlock` answer of direction forward; the file may be gzipped"
-    )
+    hint = "each line must be one whole Ogmios `nextBlock` answer of direction forward; the file may be gzipped"
 
 
 class Block(Protocol):
@@ -72,7 +70,7 @@ def point_of(block: Block) -> Point | None:
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _SCALAR = re.compile(_STRING + rb"|-?[0-9][0-9.eE+-]*+|true|false|null")
 _BRACKET = re.compile(_STRING + rb"|[{}\[\]]")
-_SPACE = re.compile(rb"[ \t\r]*+")
+_SPACE = re.compile(rb"[ \t\r\n]*+")
 _BLOCK_ID = re.compile(rb'"[0-9a-f]{64}"')
 _ANCESTOR = re.compile(rb'"(?:[0-9a-f]{64}|genesis)"')
 _NATURAL = re.compile(rb"0|[1-9][0-9]{0,18}")
@@ -139,7 +137,7 @@ def _values(text: bytes, start: int, brackets: bytes) -> Iterator[tuple[bytes, S
 
 def members(text: bytes, start: int = 0) -> dict[bytes, Span]:
     """Where the values of the object at `start` stand, by raw key. Raises ValueError where it is none."""
-    return dict(_values(text, start, b"{}"))
+    return dict(_values(text, _skip_space(text, start), b"{}"))
 
 
 # Recorded blocks.
@@ -297,9 +295,7 @@ def link(blocks: Sequence[RecordedBlock], repeat: int = 1) -> Iterator[LinkedBlo
             raise RecordingUnreadable(f"block {block.id.hex()} is recorded twice", hint="name each file once")
         seen.add(block.id)
     own = [block.id.hex().encode() for block in blocks]
-    defined = (
-        {*own, *(name for block in blocks for name in block.transaction_ids())} if repeat > 1 else {*own}
-    )
+    defined = {*own, *(name for block in blocks for name in block.transaction_ids())} if repeat > 1 else {*own}
     old = [b"", *sorted(defined)]  # 0 stands for the head
     numbers = {name: number for number, name in enumerate(old)}
     names = lru_cache(maxsize=ROUNDS_REMEMBERED)(lambda round_: [_fresh(round_, name) for name in old])

@@ -96,6 +96,8 @@ class Chain:
         """Abandon all but the first `to` blocks; followers who have read further are sent back."""
         if not 0 <= to <= len(self._blocks):
             raise ValueError(f"cannot keep {to} of {len(self._blocks)} blocks")
+        if to == len(self._blocks):
+            return
         for block in self._blocks[to:]:
             self._places.pop(block.id, None)
         del self._blocks[to:]
@@ -244,7 +246,9 @@ def _read_place(value: Any) -> Place:
     match value:
         case "origin":
             return ORIGIN
-        case {"slot": int(slot), "id": str(id_)} if slot >= 0 and re.fullmatch("[0-9a-f]{64}", id_):
+        case {"slot": int(slot), "id": str(id_)} if (
+            slot >= 0 and not isinstance(slot, bool) and re.fullmatch("[0-9a-f]{64}", id_)
+        ):
             return Point(slot, bytes.fromhex(id_))
     raise ValueError(value)
 
@@ -417,9 +421,7 @@ class ReplayServer:
             "currentEpoch": epoch,
             "slotInEpoch": slot,
             "version": VERSION,
-            "network": f"unknown ({self.network.magic})"
-            if self.network_name == "devnet"
-            else self.network_name,
+            "network": f"unknown ({self.network.magic})" if self.network_name == "devnet" else self.network_name,
         }
 
     def _tip_moved(self) -> None:
@@ -591,6 +593,4 @@ def _with_points(request: Request) -> Request:
     try:
         return Request(request.method, [_read_place(point) for point in points], request.id)
     except ValueError:
-        raise InvalidRequest(
-            "'params.points' holds something that is neither point nor 'origin'", request.id
-        ) from None
+        raise InvalidRequest("'params.points' holds something that is neither point nor 'origin'", request.id) from None

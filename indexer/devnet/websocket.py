@@ -47,14 +47,11 @@ class InvalidRequest(Exception):
 def read_request(message: bytes) -> Request:
     """Read a client's message. Raises InvalidRequest."""
     try:
-        # Decoded first: json.loads would guess an encoding.
-        envelope = json.loads(message.decode())
+        # Decoded first: json.loads would guess an encoding. NaN and the like are no JSON.
+        envelope = json.loads(message.decode(), parse_constant=_refuse)
+        span = members(message).get(b"id")
     except (ValueError, RecursionError):
-        envelope = None
-    if not isinstance(envelope, dict):
-        raise InvalidRequest("must be a well-formed JSON object")
-    start = message.index(b"{")
-    span = members(message.replace(b"\n", b" "), start).get(b"id")
+        raise InvalidRequest("must be a well-formed JSON object") from None
     id_ = message[slice(*span)] if span else NULL
     if envelope.get("jsonrpc") != "2.0":
         raise InvalidRequest("'jsonrpc' must be exactly '2.0'", id_)
@@ -64,6 +61,10 @@ def read_request(message: bytes) -> Request:
     if not isinstance(params, dict | None):
         raise InvalidRequest("'params' must be an object", id_)
     return Request(envelope["method"], params or {}, id_)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def encode(value: object) -> bytes:
@@ -78,16 +79,12 @@ def result(request: Request, value: object) -> bytes:
 
 def failure(request: Request, code: int, message: str, **data: object) -> bytes:
     """The answer to a request that was understood and failed; `data=` is optional."""
-    return _answer(
-        b'"error":' + encode({"code": code, "message": message, **data}), request.id, request.method
-    )
+    return _answer(b'"error":' + encode({"code": code, "message": message, **data}), request.id, request.method)
 
 
 def refusal(invalid: InvalidRequest) -> bytes:
     """The answer to a message that was not understood: the only kind that echoes no method."""
-    return _answer(
-        b'"error":' + encode({"code": -32600, "message": f"Invalid request: {invalid}."}), invalid.id
-    )
+    return _answer(b'"error":' + encode({"code": -32600, "message": f"Invalid request: {invalid}."}), invalid.id)
 
 
 def _answer(outcome: bytes, id_: bytes, method: str | None = None) -> bytes:
@@ -147,6 +144,11 @@ class Connection(asyncio.Protocol):
     def writable(self) -> bool:
         """Whether the client takes more now: open, and reading what it was sent."""
         return not self._paused and self._websocket.state is State.OPEN and not self._transport.is_closing()
+
+    @property
+    def listening(self) -> bool:
+        """Whether we take more from the client now."""
+        return self._transport.is_reading()
 
     def send(self, frame: bytes) -> None:
         """Send a frame; small ones leave together, at `flush`. After a goodbye, nothing is sent."""

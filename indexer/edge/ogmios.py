@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -15,9 +14,8 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from indexer import errors
 from indexer.chain.network import KNOWN, Network
 from indexer.chain.point import Place
-from indexer.chain.time import Era
 from indexer.edge.files import read_private
-from indexer.ogmios import wire
+from indexer.ogmios import queries, wire
 
 _NOT_IN_THIS_ERA: Final = 2002  # also of network queries, while the node's ledger is in Byron
 
@@ -58,37 +56,19 @@ class Session:
         if genesis is None:
             await self._check_health(network)
             return network
-        magic, k = genesis.get("networkMagic"), genesis.get("securityParameter")
+        magic, k = queries.genesis(genesis)
         if magic != network.magic:
             raise errors.WrongNetwork(
                 f"the node follows the network with magic {magic}, the configuration says {network.name} "
                 f"(magic {network.magic})"
             )
-        if not isinstance(k, int) or k < 1:
-            raise errors.ReplyGarbled(f"a genesis with the security parameter {k!r}")
-        if network.name in KNOWN and network.eras:
+        if network.name in KNOWN and KNOWN[network.name].eras:
             return network.told(k, network.eras)
-        return network.told(k, await self._eras() or network.eras)
-
-    async def _eras(self) -> tuple[Era, ...]:
-        """How slots turn into time on a network we do not know by heart."""
         start = await self._query("queryNetwork/startTime", None)
         summaries = await self._query("queryLedgerState/eraSummaries", None)
         if start is None or summaries is None:
-            return ()
-        try:
-            start_ms = round(datetime.fromisoformat(start).timestamp() * 1000)
-            eras = {
-                era["start"]["slot"]: Era(
-                    era["start"]["slot"],
-                    start_ms + round(era["start"]["time"]["seconds"] * 1000),
-                    era["parameters"]["slotLength"]["milliseconds"],
-                )
-                for era in summaries  # an era that lasts no time gives way to the next
-            }
-        except (TypeError, KeyError, ValueError) as error:
-            raise errors.ReplyGarbled(f"era summaries that cannot be read: {error!r}") from error
-        return tuple(sorted(eras.values()))
+            return network.told(k, network.eras)
+        return network.told(k, queries.eras(start, summaries))
 
     async def _query(self, method: str, params: object) -> Any:
         """The result of a query; None where the node's ledger is not far enough to answer."""

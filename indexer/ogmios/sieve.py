@@ -69,11 +69,12 @@ class Sieve:
         return not self._needles.isdisjoint([text[end + NEEDLE_START : end + NEEDLE_END] for _, _, end in found])
 
     def _names_transaction(self, text: bytes) -> bool:
-        found = _TRANSACTION.find_matches_as_indexes(text)
-        marks = {text[end : end + _MARK] for _, _, end in found}
-        if not self._held.keys().isdisjoint(marks):
-            return True
-        return not all(mark.startswith(_ID_FOLLOWS) for mark in marks)
+        marks = [text[end : end + _MARK] for _, _, end in _TRANSACTION.find_matches_as_indexes(text)]
+        if not marks:
+            return False
+        # What lies between two texts with the same beginning begins so too: two looks check them all.
+        compact = min(marks).startswith(_ID_FOLLOWS) and max(marks).startswith(_ID_FOLLOWS)
+        return not compact or not self._held.keys().isdisjoint(marks)
 
 
 def _mark(transaction_id: bytes) -> bytes:

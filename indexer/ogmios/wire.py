@@ -5,6 +5,7 @@ the message; anything else (another order of keys, white space, a proxy's handwr
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -110,8 +111,9 @@ def _compact_block(text: bytes) -> RollForward | None:
         block = _HEAD_DECODER.decode(text[head.end() : start] + b"}")
     except msgspec.MsgspecError:
         return None
-    tip = Tip(Point(int(tail[1]), bytes.fromhex(tail[2].decode())), int(tail[3]))
-    return RollForward(_header(block), tip, text, (start + len(_TRANSACTIONS) - 1, tail.start() + 1))
+    return RollForward(
+        _header(block), _compact_tip(*tail.groups()), text, (start + len(_TRANSACTIONS) - 1, tail.start() + 1)
+    )
 
 
 def _in_full(text: bytes) -> Reply:
@@ -157,21 +159,29 @@ def _read_header(text: bytes) -> Header:
 
 
 def _header(head: _Head) -> Header:
-    where = f"{head.slot}.{head.id}"
-    if head.era not in ERAS:
-        raise BlockNotUnderstood(where, f"unknown era {head.era!r}")
     try:
         block_id = bytes.fromhex(head.id)
         ancestor = None if head.ancestor == "genesis" else bytes.fromhex(head.ancestor)
     except ValueError as error:
-        raise BlockNotUnderstood(where, "an id that is not hex") from error
+        raise _not_understood(head, "an id that is not hex") from error
     if len(block_id) != 32 or (ancestor is not None and len(ancestor) != 32):
-        raise BlockNotUnderstood(where, "an id that is not 32 bytes long")
+        raise _not_understood(head, "an id that is not 32 bytes long")
+    if head.era not in ERAS:
+        raise _not_understood(head, f"unknown era {head.era!r}")
     if (head.slot is None) != (head.type == "ebb"):
-        raise BlockNotUnderstood(where, f"a block of type {head.type!r} with slot {head.slot}")
+        raise _not_understood(head, f"a block of type {head.type!r} with slot {head.slot}")
     if not 0 <= head.height <= MAX_INTEGER or not 0 <= (head.slot or 0) <= MAX_INTEGER:
-        raise BlockNotUnderstood(where, f"height {head.height} or slot out of range")
+        raise _not_understood(head, f"height {head.height} or slot out of range")
     return Header(block_id, ancestor, head.height, head.slot)
+
+
+def _not_understood(head: _Head, reason: str) -> BlockNotUnderstood:
+    return BlockNotUnderstood(f"{head.slot}.{head.id[:64]}", reason)
+
+
+@lru_cache(maxsize=1)  # far from the tip, it is the same in thousands of replies
+def _compact_tip(slot: bytes, block_id: bytes, height: bytes) -> Tip:
+    return Tip(Point(int(slot), bytes.fromhex(block_id.decode())), int(height))
 
 
 def _place(text: bytes) -> Place:

@@ -151,7 +151,6 @@ def tx(
     """
     before, after = valid
     interval = {"invalidBefore": before, "invalidAfter": after}
-    plutus_era = ERAS.index(era) >= ERAS.index("alonzo")
     fields: dict[str, Any] = {
         "spends": "collaterals" if failed else "inputs",
         "inputs": [reference(ref) for ref in sorted(set(inputs))],
@@ -167,12 +166,14 @@ def tx(
         "scripts": {script_hash(script): script for script in scripts},
         "datums": dict(sorted((hash_of(datum), datum) for datum in datums)),
     }
-    name = id or digest("transaction", salt, compact({k: v for k, v in fields.items() if k != "datums"}))
+    name = id or digest("transaction", salt, compact(fields))
     if decorated:
         _decorate(fields, era, Random(name))
     fields |= {"id": name, **(more or {})}
     order = era_order(era)
-    always = _ALWAYS | ({"outputs", "validityInterval"} if ogmios < 7 or not plutus_era else set())
+    always = _ALWAYS | (
+        {"outputs", "validityInterval"} if ogmios < 7 or ERAS.index(era) <= ERAS.index("alonzo") else set()
+    )
     made = {key: fields[key] for key in order if key in always or fields.get(key)}
     return made | {key: value for key, value in (more or {}).items() if key not in order}
 

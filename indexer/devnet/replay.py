@@ -411,7 +411,7 @@ class ReplayServer:
             "currentEra": era[1].decode() if era else None,
             "metrics": {
                 "runtimeStats": {**heap, "cpuTime": time.process_time_ns(), "gcCpuTime": 0},
-                "activeConnections": len(self.sessions),
+                "activeConnections": sum(session.is_open for session in self.sessions),
                 "totalConnections": self.totals["sessions"],
                 "sessionDurations": {"mean": 0, "min": 0, "max": 0},
                 "totalMessages": self.totals["messages"],

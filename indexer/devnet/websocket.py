@@ -141,6 +141,11 @@ class Connection(asyncio.Protocol):
         """The WebSocket that was open is gone."""
 
     @property
+    def is_open(self) -> bool:
+        """Whether this is a WebSocket that has shaken hands."""
+        return self._open
+
+    @property
     def writable(self) -> bool:
         """Whether the client takes more now: open, and reading what it was sent."""
         return not self._paused and self._websocket.state is State.OPEN and not self._transport.is_closing()

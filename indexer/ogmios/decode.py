@@ -57,7 +57,7 @@ class _Reference(msgspec.Struct):
     index: int
 
 
-class _Output(msgspec.Struct, forbid_unknown_fields=True):
+class _Output(msgspec.Struct):
     address: str
     value: dict[str, dict[str, int]]
     datumHash: str | None = None  # noqa: N815 -- Ogmios' own name
@@ -65,9 +65,14 @@ class _Output(msgspec.Struct, forbid_unknown_fields=True):
     script: msgspec.Raw = _NO_SCRIPT
 
 
+class _OurOutput(_Output, forbid_unknown_fields=True):
+    """What we do not know of an output of ours is nothing to guess at."""
+
+
 _TEXT: Final = msgspec.json.Decoder(str)
 _REFERENCES: Final = msgspec.json.Decoder(list[_Reference])
 _OUTPUT: Final = msgspec.json.Decoder(_Output)
+_OUR_OUTPUT: Final = msgspec.json.Decoder(_OurOutput)
 _DATUMS: Final = msgspec.json.Decoder(dict[str, str])
 
 
@@ -103,11 +108,11 @@ def _concerning(texts: list[bytes], may_concern_us: Callable[[bytes], bool]) -> 
             for name in sorted(unknown):
                 if may_concern_us(fields[name]):
                     raise ValueError(f"a transaction of ours has a field {name!r}, which may move value")
-            yield _transaction(fields)
+            yield _transaction(fields, may_concern_us)
 
 
-def _transaction(fields: dict[str, bytes]) -> Transaction:
-    outputs = [_output(text) for text in items(fields.get("outputs", b"[]"))]
+def _transaction(fields: dict[str, bytes], may_concern_us: Callable[[bytes], bool]) -> Transaction:
+    outputs = [_output(text, may_concern_us) for text in items(fields.get("outputs", b"[]"))]
     match _TEXT.decode(fields.get("spends", b'"inputs"')):
         case "inputs":
             spends = _references(fields.get("inputs", b"[]"))
@@ -115,7 +120,7 @@ def _transaction(fields: dict[str, bytes]) -> Transaction:
         case "collaterals":
             spends = _references(fields.get("collaterals", b"[]"))
             returned = fields.get("collateralReturn")
-            creates = () if returned is None else ((len(outputs), _output(returned)),)
+            creates = () if returned is None else ((len(outputs), _output(returned, may_concern_us)),)
         case what:
             raise ValueError(f"a transaction that spends {what!r}")
     return Transaction(
@@ -133,13 +138,14 @@ def _references(text: bytes) -> tuple[OutputReference, ...]:
     return tuple(OutputReference(_bytes(r.transaction.id, 32), r.index) for r in _REFERENCES.decode(text))
 
 
-def _output(text: bytes) -> Output:
+def _output(text: bytes, may_concern_us: Callable[[bytes], bool]) -> Output:
+    decoder: msgspec.json.Decoder[_Output] = _OUR_OUTPUT if may_concern_us(text) else _OUTPUT  # type: ignore[assignment]  # reads only
     try:
-        output = _OUTPUT.decode(text)
+        output = decoder.decode(text)
     except RecursionError:  # it carries a script that nests deeper than parsers do
         fields = members(text)
         script = fields.pop("script")
-        output = _OUTPUT.decode(b"{" + b",".join(b'"%s":%s' % (k.encode(), v) for k, v in fields.items()) + b"}")
+        output = decoder.decode(b"{" + b",".join(b'"%s":%s' % (k.encode(), v) for k, v in fields.items()) + b"}")
         output.script = msgspec.Raw(script)
     lovelace = output.value["ada"]["lovelace"]
     if not 0 <= lovelace <= MAX_INTEGER:

@@ -290,7 +290,7 @@ def histories(
 def _next_era(random: Random, ledger: Ledger) -> str:
     eras = ledger.recipe.eras
     if ledger.era is None:
-        return random.choice(eras)
+        return random.choice((eras[0], random.choice(eras)))
     now = eras.index(ledger.era)
     return eras[min(len(eras) - 1, now + (random.random() < 0.15))]
 
@@ -338,20 +338,20 @@ class _Draft:
         failed = self.since("alonzo") and random.random() < recipe.failures
         plutus_like = failed or (self.since("alonzo") and random.random() < 0.3)
         number = len(self.transactions)
-        inputs = self.pick(random.choice((0, 1, 1, 2, 3)))
+        inputs = self.pick(random.choice((0, 1, 0, 1, 2)))
         if not inputs or random.random() < 0.3:
-            inputs.append(_foreign("input", self.height, number))
+            inputs.append(self.foreign("input", number))
         collaterals, references, back = [], [], None
         if plutus_like:
             shared = [ref for ref in inputs if random.random() < 0.3]
-            collaterals = shared + self.pick(random.randint(0, 2), inputs)
-            collaterals = collaterals or [_foreign("collateral", self.height, number)]
+            collaterals = shared + self.pick(random.randint(0, 1), inputs)
+            collaterals = collaterals or [self.foreign("collateral", number)]
             if self.since("babbage") and random.random() < 0.7:
                 back = output(self.receiver(), 1 + random.getrandbits(24), self.assets())
         if self.since("babbage") and random.random() < 0.4:
             references = self.pick(random.randint(1, 2), inputs + collaterals)
             if random.random() < 0.3:
-                references.append(_foreign("reference", self.height, number))
+                references.append(self.foreign("reference", number))
         outputs = [self.output() for _ in range(random.choice((1, 0, 2, 3) if self.since("babbage") else (1, 2)))]
         more: dict[str, Any] = {}
         if recipe.unknown and random.random() < 0.3:
@@ -396,6 +396,13 @@ class _Draft:
             if pool:
                 found.append(self.random.choice(pool))
         return found
+
+    def foreign(self, what: str, number: int) -> Ref:
+        """An output from before the chain began, not spent so far."""
+        ref = _FOREIGN + digest(what, self.height, number, size=28), number
+        while ref in self.spent or ref in self.ledger.spent:
+            ref = _FOREIGN + digest(*ref, size=28), number
+        return ref
 
     def receiver(self) -> str:
         cast = self.ledger.recipe.cast
@@ -485,11 +492,6 @@ class _Draft:
         label = self.random.choice(("674", "721", "0", "18446744073709551615"))
         cbor = {"cbor": "42cafe"} if self.random.random() < 0.2 else {"json": self.random.choice(baits)}
         return {label: cbor}
-
-
-def _foreign(what: str, height: int, number: int) -> Ref:
-    """An output from before the chain began."""
-    return _FOREIGN + digest(what, height, number, size=28), number
 
 
 def _is_foreign(ref: Ref) -> bool:

@@ -23,13 +23,7 @@ from indexer.devnet.recording import (
     read_recordings,
     value_end,
 )
-
-ROOT = Path(__file__).parents[3]
-DATA = ROOT / "tests" / "data"
-PREVIEW = ROOT / "indexer" / "samples" / "preview-conway-100.v7.jsonl.gz"
-PREPROD = DATA / "preprod-babbage-913-contiguous.v6.jsonl.gz"
-MAINNET = DATA / "mainnet-conway-35-blocks.v7.jsonl.gz"
-DEEP = DATA / "preprod-5183974-deep-native-script.v7.jsonl.gz"
+from tests.unit.devnet.client import DEEP, MAINNET, PREPROD, PREVIEW
 
 
 def line(block: dict[str, Any]) -> bytes:

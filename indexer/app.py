@@ -13,7 +13,8 @@ from indexer.edge import http, ogmios
 from indexer.edge.files import only_writer
 from indexer.status import FollowerStatus
 from indexer.store.db import opened
-from indexer.workers.follow import Follower, Pace, Since, Until
+from indexer.workers.follow import Follower, Since, Until
+from indexer.workers.pace import Pace
 
 log = structlog.get_logger(__name__)
 

@@ -81,7 +81,8 @@ class Demo(Output):
                 table(("output", "kind", "ada", "assets", "datum", ""), newest, right=frozenset((2, 3))),
                 "",
                 f"The database: {self.database}",
-                f"Ask it anything:  sqlite3 -readonly {self.database} 'SELECT * FROM outputs LIMIT 3'",
+                "Ask it anything, for a start:",
+                f"  sqlite3 -readonly {self.database} 'SELECT * FROM outputs LIMIT 3'",  # noqa: S608 -- words
             )
         )
 

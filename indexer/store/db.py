@@ -31,7 +31,7 @@ _PRAGMAS: Final = (
 
 @asynccontextmanager
 async def opened(path: Path) -> AsyncIterator[Connection]:
-    """The database for its one writer: created where it is missing (in a directory that exists), its schema brought up to date.
+    """The database for its one writer: created where it is missing, its schema brought up to date.
 
     Raises DatabaseUnusable or SchemaTooNew.
     """

@@ -6,10 +6,9 @@ back; a session that makes no sense is dropped, and a fresh one starts from what
 """
 
 import asyncio
-import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, Protocol, TypeAlias
 
 import structlog
@@ -17,7 +16,7 @@ from aiosqlite import Connection
 
 from indexer import errors
 from indexer.chain.network import Network
-from indexer.chain.point import ORIGIN, Checkpoint, Origin, Place, Point, Tip, distance, slot_of
+from indexer.chain.point import ORIGIN, Checkpoint, Origin, Place, Point, Tip, slot_of
 from indexer.chain.time import slot_to_ms
 from indexer.chain.watch import Watch, Watches
 from indexer.domain.observe import observe
@@ -30,6 +29,8 @@ from indexer.step import Step
 from indexer.store import checkpoints, projection, watches
 from indexer.store.db import told_apart, transaction
 from indexer.workers.batch import Batch
+from indexer.workers.pace import Pace
+from indexer.workers.progress import Progress
 
 log = structlog.get_logger(__name__)
 
@@ -51,18 +52,6 @@ class Session(Protocol):
 
     async def receive(self) -> bytes:
         """The next message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How patient the follower is, in seconds."""
-
-    batch_s: float = 0.5  # a batch is committed at the latest after this
-    request_timeout_s: float = 60.0
-    first_retry_s: float = 0.5
-    longest_retry_s: float = 30.0
-    node_behind_s: float = 5.0
-    progress_s: float = 10.0
 
 
 class Follower:
@@ -91,7 +80,7 @@ class Follower:
         self._watches, self._sieve = Watches(), Sieve(Watches())
         self._batch = Batch(0)
         self._heard = 0.0  # loop time of the last message
-        self._told = (0.0, 0)  # loop time and block count of the last progress line
+        self._progress = Progress(self._pace.progress_s)
 
     def stop(self) -> None:
         """Finish the batch at hand, commit it, and return from `run`."""
@@ -115,7 +104,7 @@ class Follower:
                 failures = 1 if self.status.commits > commits else failures + 1
                 self.status.phase, self.status.reason = Phase.CONNECTING, str(error)
                 self.status.reconnects += 1
-                wait = self._backoff(failures)
+                wait = self._pace.retry_after(failures)
                 log.warning("session.broken", code=error.code, reason=str(error), retry_in_s=round(wait, 2))
                 await self._sleep(wait)
         self.status.phase, self.status.reason = Phase.STOPPED, "the follower has stopped"
@@ -311,7 +300,7 @@ class Follower:
                     await checkpoints.see_tip(self._db, self.status.tip)
         self.status.commits += 1
         self._stand(cursor)
-        self._tell(batch)
+        self._progress.tell(batch, cursor, self.status, asyncio.get_running_loop().time())
 
     async def _roll_back(self, news: RollBackward) -> None:
         """Back to a point that we know. The first reply of a session usually leads to where we stand."""
@@ -339,35 +328,6 @@ class Follower:
             else None
         )
 
-    def _tell(self, batch: Batch) -> None:
-        """A line a block near the tip, a line every few seconds far from it."""
-        cursor = self._standing.cursor
-        behind = distance(cursor.height or 0, self.status.tip or ORIGIN)
-        now = asyncio.get_running_loop().time()
-        created = sum(len(delta.created) for delta in batch.deltas)
-        spent = sum(len(delta.spent) for delta in batch.deltas)
-        if behind == 0:
-            log.info(
-                "blocks.applied" if batch.count > 1 else "block.applied",
-                at=str(cursor.place),
-                height=cursor.height,
-                blocks=batch.count,
-                created=created,
-                spent=spent,
-            )
-            return
-        since, blocks = self._told
-        if now - since >= self._pace.progress_s:
-            rate = (self.status.blocks - blocks) / (now - since) if since else None
-            log.info(
-                "chain.catching_up",
-                height=cursor.height,
-                behind=behind,
-                blocks_per_s=rate and round(rate),
-                seconds_left=rate and round(behind / rate),
-            )
-            self._told = (now, self.status.blocks)
-
     def _reached(self) -> bool:
         """Whether `until` is behind us. Raises UntilPassed where the chain went around it."""
         if self._target is None:
@@ -381,10 +341,6 @@ class Follower:
         return True
 
     # --- patience
-
-    def _backoff(self, failures: int) -> float:
-        longest = min(self._pace.longest_retry_s, self._pace.first_retry_s * 2.0 ** min(failures - 1, 16))
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 -- jitter, not a secret
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, unless told to stop."""

@@ -195,5 +195,5 @@ def row_of(row: Any) -> dict[str, Any]:
     }
 
 
-FollowerMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+FollowerMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25)
 TestFollower = FollowerMachine.TestCase

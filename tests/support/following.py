@@ -12,7 +12,8 @@ from indexer.chain.point import ORIGIN
 from indexer.chain.watch import Watch
 from indexer.edge import ogmios
 from indexer.store.db import opened
-from indexer.workers.follow import Follower, Pace, Since, Until
+from indexer.workers.follow import Follower, Since, Until
+from indexer.workers.pace import Pace
 
 IMPATIENT = Pace(
     batch_s=0.05, request_timeout_s=5, first_retry_s=0.01, longest_retry_s=0.05, node_behind_s=0.02, progress_s=1

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-from tests.support.chains import WATCHES, Cast, Recipe, Watch, make_chain, make_fork
+from tests.support.chains import WATCHES, Cast, Ledger, Recipe, Watch, make_block, make_chain, make_fork
 from tests.support.faults import Fault, Fork
 from tests.support.making import Block
 from tests.support.ogmios import FakeOgmios
@@ -22,7 +22,10 @@ from tests.support.ogmios import FakeOgmios
 
 @dataclass(frozen=True)
 class Plan:
-    """A chain, what will happen to it, and what will be left of it."""
+    """A chain, what will happen to it, and what will be left of it.
+
+    As a node prefers the longer chain, every fork ends higher than what it replaces, and in a later slot.
+    """
 
     watches: tuple[Watch, ...]
     chain: list[Block]
@@ -47,6 +50,12 @@ class Plan:
         for height, depth in wanted:
             keep, seen = _count(final, height - depth), _count(final, height)
             blocks = make_fork(random, final[:seen], seen - keep, len(final) - keep + 1, recipe)
+            ledger = Ledger.of(final[:keep] + blocks, recipe)
+            while ledger.height <= final[-1]["height"] or ledger.slot <= max(
+                made.get("slot", 0) for made in final[-2:]
+            ):
+                blocks.append(make_block(random, ledger))
+                ledger.apply(blocks[-1])
             forks.append(Fork(height, depth, blocks))
             final = final[:keep] + blocks
         return cls(watches, chain, forks, final)

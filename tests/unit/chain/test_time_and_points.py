@@ -36,7 +36,17 @@ def test_places_are_read_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tip", "7", "7.", "7.ab", "-1." + "ab" * 32, "٧." + "ab" * 32, f"{2**63}." + "ab" * 32]
+    "text",
+    [
+        "",
+        "tip",
+        "7",
+        "7.",
+        "7.ab",
+        "-1." + "ab" * 32,
+        "\N{ARABIC-INDIC DIGIT SEVEN}." + "ab" * 32,
+        f"{2**63}." + "ab" * 32,
+    ],
 )
 def test_what_is_no_place_is_refused(text: str) -> None:
     """Also digits that are not ASCII, and slots past 2^63."""

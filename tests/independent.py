@@ -64,9 +64,7 @@ def count(lines: Iterable[bytes], watches: Iterable[Watch]) -> Count:
     return found
 
 
-def _apply(
-    found: Count, preimages: dict[str, str], wanted: list[Watch], block: Any, transaction: Any
-) -> None:
+def _apply(found: Count, preimages: dict[str, str], wanted: list[Watch], block: Any, transaction: Any) -> None:
     if "subTransactions" in transaction:
         raise ValueError(f"transaction {transaction['id']} has sub-transactions: their effect is not known")
     outputs = transaction.get("outputs", [])

@@ -120,7 +120,7 @@ async def session(url: str, headers: Mapping[str, str], timeout_s: float) -> Asy
             max_size=None,
             compression=None,
             open_timeout=timeout_s,
-            close_timeout=1,
+            close_timeout=0.1,  # what Ogmios still has for us is of no use to a session that ends
             user_agent_header=None,
         )
     except (WebSocketException, OSError, ValueError, EOFError) as error:

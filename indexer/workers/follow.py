@@ -182,7 +182,7 @@ class Follower:
         self._watches = Watches.of(entry.watch for entry in followed)
         await self._reload()
         if self._until == "tip":
-            self._target = tip.point if isinstance(tip, Tip) else Point(0, b"")
+            self._target = tip.point if isinstance(tip, Tip) else None
         for entry in followed:
             if not entry.configured:
                 log.warning("watch.still_followed", watch=str(entry.watch), until="rebuild")
@@ -247,13 +247,11 @@ class Follower:
         return None
 
     def _due(self) -> bool:
-        at_tip = isinstance(self._state, chainsync.Following) and self._state.at_tip
-        return at_tip or self._batch.full or self._reached()
+        return self._at_tip or self._batch.full or self._reached()
 
     def _check_deadline(self, now: float) -> None:
         """A reply may be long in coming at the tip, and nowhere else."""
-        waiting_at_tip = isinstance(self._state, chainsync.Following) and self._state.at_tip
-        if not waiting_at_tip and now - self._heard > self._pace.request_timeout_s:
+        if not self._at_tip and now - self._heard > self._pace.request_timeout_s:
             raise errors.RequestTimedOut(f"no reply from Ogmios within {self._pace.request_timeout_s:g} s")
 
     def _project(self, reply: RollForward) -> None:
@@ -329,7 +327,12 @@ class Follower:
         )
 
     def _reached(self) -> bool:
-        """Whether `until` is behind us. Raises UntilPassed where the chain went around it."""
+        """Whether `until` is behind us. Raises UntilPassed where the chain went around it.
+
+        A tip that a fork took away may never come: then the tip of the day will do.
+        """
+        if self._until == "tip" and self._at_tip:
+            return True
         if self._target is None:
             return False
         last = None if self._batch.last is None else self._batch.last.point
@@ -339,6 +342,10 @@ class Follower:
         if last is not None and last != self._target and self._until != "tip":
             raise errors.UntilPassed(f"the chain went from before {self._target} straight to {last}")
         return True
+
+    @property
+    def _at_tip(self) -> bool:
+        return isinstance(self._state, chainsync.Following) and self._state.at_tip
 
     # --- patience
 

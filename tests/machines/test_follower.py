@@ -13,7 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from indexer.chain.address import CredentialKind
 from indexer.chain.network import Network
-from indexer.chain.point import ORIGIN, Place, Point
 from indexer.chain.watch import parse_watch
 from indexer.devnet.recording import MadeBlock
 from indexer.devnet.replay import Chain, ReplayServer
@@ -22,7 +21,7 @@ from indexer.store.db import opened
 from indexer.workers.follow import Follower
 from tests.support.blocks import WATCHES, Block, Tx, compact, fold, is_ebb, make_block
 from tests.support.chains import Ledger
-from tests.support.following import IMPATIENT, assets, outputs, select
+from tests.support.following import IMPATIENT, assets, outputs, place_of, row_of, select
 
 WATCHED = [parse_watch(text, None if kind is None else CredentialKind(kind)) for text, kind in WATCHES]
 
@@ -153,7 +152,7 @@ class FollowerMachine(RuleBasedStateMachine):
         before = self.follower.status.reconnects
         self.server.drop_connections()
         async with asyncio.timeout(5):
-            while self.follower.status.reconnects == before:
+            while self.follower.status.reconnects == before:  # noqa: ASYNC110 -- a plain number
                 await asyncio.sleep(0)
 
     async def _caught_up(self) -> None:
@@ -165,34 +164,12 @@ class FollowerMachine(RuleBasedStateMachine):
                 await asyncio.sleep(0)
 
     def _stands_at_tip(self) -> bool:
-        last = next((block for block in reversed(self.chain) if not is_ebb(block)), None)
-        place: Place = ORIGIN if last is None else Point(last["slot"], bytes.fromhex(last["id"]))
-        return self.follower.status.cursor == place and self.follower.status.phase == "following"
+        return self.follower.status.cursor == place_of(self.chain) and self.follower.status.phase == "following"
 
 
 def made(block: Block) -> MadeBlock:
     """A block of the test's making as the server takes it."""
     return MadeBlock(bytes.fromhex(block["id"]), block["height"], block.get("slot"), compact(block).encode())
-
-
-def row_of(row: Any) -> dict[str, Any]:
-    """A row of the replay as the view shows it."""
-    return {
-        "transaction_id": row.transaction_id,
-        "output_index": row.index,
-        "address": row.address,
-        "payment_credential": row.credential,
-        "credential_kind": row.kind,
-        "lovelace": row.lovelace,
-        "assets": {f"{policy}.{name}" if name else policy: quantity for policy, name, quantity in row.assets},
-        "datum_hash": row.datum_hash,
-        "datum": row.datum,
-        "script_hash": row.script_hash,
-        "created_slot": row.created_slot,
-        "created_block": row.created_block,
-        "spent_slot": row.spent_slot,
-        "spent_by": row.spent_by,
-    }
 
 
 FollowerMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25)

@@ -1,19 +1,23 @@
 """Running the real follower in a test, and reading what it left behind through the views."""
 
+import asyncio
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from indexer.chain.network import KNOWN, Network
-from indexer.chain.point import ORIGIN
+from indexer.chain.point import ORIGIN, Place, Point
 from indexer.chain.watch import Watch
 from indexer.edge import ogmios
 from indexer.store.db import opened
 from indexer.workers.follow import Follower, Since, Until
 from indexer.workers.pace import Pace
+from tests.support.addresses import CredentialKind
+from tests.support.blocks import Block, Row, fold
 
 IMPATIENT = Pace(
     batch_s=0.05, request_timeout_s=5, first_retry_s=0.01, longest_retry_s=0.05, node_behind_s=0.02, progress_s=1
@@ -68,3 +72,63 @@ def select(path: Path, sql: str, *parameters: object) -> list[dict[str, Any]]:
         return [dict(row) for row in db.execute(sql, parameters)]
     finally:
         db.close()
+
+
+@asynccontextmanager
+async def daemon(
+    path: Path,
+    port: int,
+    watched: Iterable[Watch],
+    *,
+    network: Network = KNOWN["preview"],
+    pace: Pace = IMPATIENT,
+    since: Since = ORIGIN,
+) -> AsyncIterator[Follower]:
+    """A follower that runs until the context ends. An error that stops it is raised there."""
+    async with opened(path) as db:
+        connect = partial(ogmios.session, f"ws://127.0.0.1:{port}", {}, 5.0)
+        follower = Follower(db, connect, network, list(watched), since=since, pace=pace)
+        task = asyncio.create_task(follower.run())
+        try:
+            yield follower
+        finally:
+            follower.stop()
+            await task
+
+
+async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+    """Wait for something that another task will bring about."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 -- any condition, of any object
+            await asyncio.sleep(0.001)
+
+
+def row_of(row: Row) -> dict[str, Any]:
+    """A row of the dumb replay as the view shows it."""
+    return {
+        "transaction_id": row.transaction_id,
+        "output_index": row.index,
+        "address": row.address,
+        "payment_credential": row.credential,
+        "credential_kind": row.kind,
+        "lovelace": row.lovelace,
+        "assets": {f"{policy}.{name}" if name else policy: quantity for policy, name, quantity in row.assets},
+        "datum_hash": row.datum_hash,
+        "datum": row.datum,
+        "script_hash": row.script_hash,
+        "created_slot": row.created_slot,
+        "created_block": row.created_block,
+        "spent_slot": row.spent_slot,
+        "spent_by": row.spent_by,
+    }
+
+
+def replayed(chain: Iterable[Block], watches: Iterable[tuple[str, CredentialKind | None]]) -> dict[Any, Any]:
+    """The rows that a chain must leave behind, by the dumb replay."""
+    return {ref: row_of(row) for ref, row in fold(chain, watches).rows.items()}
+
+
+def place_of(chain: Sequence[Block]) -> Place:
+    """Where a chain ends: its last block that has a slot."""
+    last = next((block for block in reversed(chain) if block["type"] != "ebb"), None)
+    return ORIGIN if last is None else Point(last["slot"], bytes.fromhex(last["id"]))

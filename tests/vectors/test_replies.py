@@ -75,9 +75,7 @@ def test_a_next_block_reply_decodes_to_what_it_says(name: str) -> None:
         assert [(i, o["address"], o["value"]["ada"]["lovelace"], o.get("datum")) for i, o in created] == [
             (i, o.address, o.lovelace, None if o.datum is None else o.datum.hex()) for i, o in transaction.creates
         ]
-        assert vector.get("datums", {}) == {
-            k.hex(): v.hex() for k, v in transaction.datums.items()
-        }
+        assert vector.get("datums", {}) == {k.hex(): v.hex() for k, v in transaction.datums.items()}
 
 
 @pytest.mark.parametrize("name", named("FindIntersection"))

@@ -18,7 +18,8 @@ from tests.support.following import outputs, place_of, replayed, select
 from tests.support.process import ROOT, command, configure, start, until
 from tests.support.standalone import Plan
 
-SPEC = {"seed": 4, "length": 900, "forks": 12, "k": 432, "pace": 0.002, "recipe": {"ebbs": 0.02}}
+# Two thirds of the chain grow while we watch, so that each block is a transaction of its own and kills meet commits.
+SPEC = {"length": 900, "hidden": 600, "grow_every": 0.01, "forks": 12, "k": 432, "recipe": {"ebbs": 0.02}}
 KILLS = int(os.environ.get("INDEXER_TEST_KILLS", "30"))
 PER_CHAIN = 10  # kills on the way through one chain
 
@@ -51,7 +52,7 @@ def test_whenever_it_is_killed_the_rows_end_as_those_of_an_undisturbed_run(round
         for _ in range(min(PER_CHAIN, KILLS - PER_CHAIN * round_)):
             process = start(config, "run")
             until(lambda pid=process.pid: _holds(lock, pid) and _has_tables(database))
-            time.sleep(random.uniform(0.0, 0.35))  # the moment is the experiment; nothing waits for this
+            time.sleep(random.uniform(0.0, 0.8))  # the moment is the experiment; nothing waits for this
             process.send_signal(signal.SIGKILL)
             process.communicate()
             assert select(database, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from string import hexdigits
 from typing import Self, TypeAlias
 
 from indexer.chain.address import (
@@ -46,7 +47,9 @@ def parse_watch(text: str, kind: CredentialKind | None = None, network_id: int |
     An address stands for its payment credential, whatever its stake part. `network_id` (1 mainnet, 0 test)
     is what an address must agree with. Raises ValueError with the reason.
     """
-    if len(text) == 56 and all(c in "0123456789abcdefABCDEF" for c in text):
+    if all(character in hexdigits for character in text):
+        if len(text) != 56:
+            raise ValueError(f"a payment credential is a 28-byte hash in hex, 56 digits; this has {len(text)}")
         return CredentialWatch(bytes.fromhex(text), kind)
     credential, network = parse_address(text)
     if None not in (network, network_id) and network != network_id:

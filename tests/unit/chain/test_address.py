@@ -128,7 +128,8 @@ def test_an_address_stands_for_its_credential_and_a_byron_address_for_itself() -
         (CIP_19[0][0], SCRIPT, "locked by a key"),
         (BYRON, KEY, "leave `kind` out"),
         (BYRON[:-1] + "9", None, "checksum"),
-        ("00" * 27, None, "28-byte hash"),
+        ("00" * 27, None, "56 digits; this has 54"),
+        ("0OIl", None, "28-byte hash"),
         ("", None, "28-byte hash"),
     ],
 )

@@ -1,0 +1,104 @@
+"""The database: migrations, transactions, and statements that find their rows."""
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from indexer import errors
+from indexer.chain.network import KNOWN
+from indexer.store import checkpoints, projection, watches
+from indexer.store.db import migrations, opened, opened_for_reading, schema_version, statements, transaction
+from tests.support.following import select
+
+NAMED = {
+    f"{module.__name__.rpartition('.')[2]}.{name}": sql
+    for module in (checkpoints, projection, watches)
+    for name, sql in vars(module).items()
+    if name.isupper() and isinstance(sql, str)
+}
+SINGLE_ROWS = {"chain", "era", "watch"}  # tables of a row, or a handful
+READS_ALL = {"projection.HELD", "checkpoints.BLOCKS"}  # once a session, each through an index
+
+
+def plan(sql: str) -> list[str]:
+    db = sqlite3.connect(":memory:")
+    for migration in migrations():
+        db.executescript(migration)
+    count = sql.count("?") if "?1" not in sql else max(int(n) for n in re.findall(r"\?(\d)", sql))
+    rows = db.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * count).fetchall()
+    db.close()
+    return [str(row[3]) for row in rows]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_no_statement_scans_a_table_that_grows(name: str) -> None:
+    """Rollbacks least of all: each finds its rows through an index, however long the history."""
+    scans = [step for step in plan(NAMED[name]) if step.startswith("SCAN") and step.split()[1] not in SINGLE_ROWS]
+    if name in READS_ALL:
+        assert all("INDEX" in step or step == "SCAN block" for step in scans)
+    else:
+        assert scans == []
+
+
+async def test_a_fresh_database_has_the_newest_schema_and_says_so_in_its_view(tmp_path: Path) -> None:
+    """The number in `sync_status` is a literal that each migration has to renew."""
+    path = tmp_path / "db.sqlite"
+    async with opened(path) as db:
+        assert await schema_version(db) == len(migrations())
+        await checkpoints.claim(db, KNOWN["preview"])
+    assert len(migrations()) == select(path, "SELECT schema_version FROM sync_status")[0]["schema_version"]
+    async with opened(path) as db:
+        assert await schema_version(db) == len(migrations())
+
+
+async def test_a_newer_schema_is_refused_by_writers_and_readers(tmp_path: Path) -> None:
+    """A later version knows better what it wrote."""
+    path = tmp_path / "db.sqlite"
+    async with opened(path) as db:
+        await db.execute("PRAGMA user_version = 99")
+    with pytest.raises(errors.SchemaTooNew, match="schema 99"):
+        async with opened(path):
+            pass
+    with pytest.raises(errors.SchemaTooNew, match="schema 99"):
+        async with opened_for_reading(path):
+            pass
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """And left as it is."""
+    path = tmp_path / "db.sqlite"
+    path.write_text("dear diary, " * 100)
+    with pytest.raises(errors.DatabaseUnusable, match="not a database"):
+        async with opened(path):
+            pass
+    assert path.read_text().startswith("dear diary")
+
+
+async def test_a_database_of_another_network_is_refused(tmp_path: Path) -> None:
+    """Each network has a database of its own."""
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, KNOWN["preview"])
+        with pytest.raises(errors.AnotherNetworkInDatabase, match="preview"):
+            await checkpoints.claim(db, KNOWN["mainnet"])
+
+
+async def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """And the connection is ready for the next one."""
+    async with opened(tmp_path / "db.sqlite") as db:
+        with pytest.raises(sqlite3.IntegrityError):  # noqa: PT012 -- the second statement fails, the first must go
+            async with transaction(db):
+                await db.execute("INSERT INTO era VALUES (1, 1, 1)")
+                await db.execute("INSERT INTO era VALUES (1, 1, 1)")
+        async with transaction(db):
+            await db.execute("INSERT INTO era VALUES (2, 2, 2)")
+        assert list(await db.execute_fetchall("SELECT * FROM era")) == [(2, 2, 2)]
+
+
+def test_a_script_is_split_into_its_statements() -> None:
+    """Comments and quotes may hold semicolons."""
+    sql = (
+        "CREATE TABLE a (b);  -- not; here\nINSERT INTO a VALUES (';');\nCREATE VIEW v AS\nSELECT b -- ; no\nFROM a;\n"
+    )
+    assert len(statements(sql)) == 3

@@ -1,0 +1,96 @@
+"""config.toml: what it may say, and what is said of one that may not."""
+
+from pathlib import Path
+
+import pytest
+
+from indexer import config, errors
+from indexer.chain.point import ORIGIN, Point
+
+KEY = "55" * 28
+
+
+def load(folder: Path, text: str) -> config.Config:
+    path = folder / "config.toml"
+    path.write_text(text)
+    return config.load(path)
+
+
+def test_an_empty_file_is_a_configuration_of_defaults(tmp_path: Path) -> None:
+    """For the devnet, on loopback; paths are relative to the file."""
+    found = load(tmp_path, "")
+    assert (found.network, found.ogmios.url, found.http.listen) == ("devnet", "ws://127.0.0.1:1337", "127.0.0.1:9180")
+    assert found.database.path == tmp_path / "data" / "indexer.sqlite"
+    assert (found.since, found.watches()) == (ORIGIN, [])
+
+
+def test_a_starting_point_is_a_word_or_a_point(tmp_path: Path) -> None:
+    """`origin`, `tip`, or SLOT.ID."""
+    assert load(tmp_path, '[follow]\nsince = "tip"').since == "tip"
+    assert load(tmp_path, f'[follow]\nsince = "7.{"ab" * 32}"').since == Point(7, b"\xab" * 32)
+
+
+def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Section by section, key by key; lists as JSON."""
+    monkeypatch.setenv("INDEXER__OGMIOS__URL", "wss://elsewhere")
+    monkeypatch.setenv("INDEXER__NETWORK", "preprod")
+    monkeypatch.setenv("INDEXER__WATCH", f'[{{"credential": "{KEY}", "kind": "key"}}]')
+    found = load(tmp_path, 'network = "preview"\n[ogmios]\nurl = "ws://here"\ntimeout_s = 5')
+    assert (found.network, found.ogmios.url, found.ogmios.timeout_s) == ("preprod", "wss://elsewhere", 5)
+    assert [str(watch) for watch in found.watches()] == [KEY]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("network = ", "is not TOML"),
+        ("colour = 1", "colour: unknown key"),
+        ("[ogmios]\nurI = 'ws://x'", "ogmios.urI: unknown key"),
+        ("[[watch]]\ncredential = 'ab'\nknd = 'key'", "watch.0.knd: unknown key"),
+        ("network = 'testnet'", "unknown network"),
+        ("[ogmios]\nurl = 'http://x'", "begins with ws:// or wss://"),
+        ("[http]\nlisten = '9180'", "HOST:PORT"),
+        ("[follow]\nsince = 'yesterday'", "neither `origin` nor SLOT.ID"),
+        ("[follow]\nsince = 5", "neither `origin` nor SLOT.ID"),
+        ("[[watch]]\ncredential = 'ab'", "number 1: a payment credential is a 28-byte hash"),
+        (f"[[watch]]\ncredential = '{KEY}'\nkind = 'wallet'", "watch.0.kind"),
+        (
+            "network = 'preview'\n[[watch]]\ncredential = 'addr1vx2fxv2umyhttkxyxp8x0dlpdt3k6cwng5pxj3jhsydzers66hrl8'",
+            "number 1: the address belongs to another network",
+        ),
+    ],
+)
+def test_what_a_configuration_may_not_say_is_refused_by_key(text: str, reason: str, tmp_path: Path) -> None:
+    """With the exit code of a wrong configuration."""
+    with pytest.raises(errors.ConfigInvalid, match=reason) as caught:
+        load(tmp_path, text)
+    assert caught.value.exit_code == 2
+
+
+def test_a_misspelt_override_is_not_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in its section nor in its key."""
+    monkeypatch.setenv("INDEXER__OGMIOS__URI", "ws://x")
+    with pytest.raises(errors.ConfigInvalid, match="unknown key"):
+        load(tmp_path, "")
+    monkeypatch.delenv("INDEXER__OGMIOS__URI")
+    monkeypatch.setenv("INDEXER__OGMIOSS__URL", "ws://x")
+    with pytest.raises(errors.ConfigInvalid, match="INDEXER__OGMIOSS__URL"):
+        load(tmp_path, "")
+
+
+def test_values_are_not_repeated_in_errors(tmp_path: Path) -> None:
+    """A key may name a secret, or hold one by mistake."""
+    with pytest.raises(errors.ConfigInvalid) as caught:
+        load(tmp_path, "[ogmios]\ntimeout_s = 'hunter2'")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_configuration_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    """Missing, a directory, or not text."""
+    with pytest.raises(errors.FileUnusable, match="there is no configuration"):
+        config.load(tmp_path / "none.toml")
+    with pytest.raises(errors.FileUnusable, match="cannot read"):
+        config.load(tmp_path)
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(errors.FileUnusable, match="cannot read"):
+        config.load(tmp_path / "bytes.toml")

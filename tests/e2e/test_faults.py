@@ -72,7 +72,7 @@ async def test_a_lasting_fault_is_met_with_patience(tmp_path: Path) -> None:
         assert replayed(good, WATCHES) == outputs(path)
 
 
-STOPS = {
+STOPS: dict[str, tuple[Fault, type[errors.IndexerError], int]] = {
     "an unknown era": (Fault(Kind.UNKNOWN_ERA, height=60), errors.BlockNotUnderstood, 70),
     "another network": (Fault(Kind.WRONG_GENESIS, magic=1), errors.WrongNetwork, 1),
 }

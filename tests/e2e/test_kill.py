@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -46,12 +47,12 @@ def test_whenever_it_is_killed_the_rows_end_as_those_of_an_undisturbed_run(round
     spec = SPEC | {"seed": round_}
     plan, random = Plan.of(spec), Random(round_)
     heights: list[int | None] = []
-    database, lock = tmp_path / "db.sqlite", tmp_path / "db.sqlite.lock"
+    database = tmp_path / "db.sqlite"
     with imitated_ogmios(tmp_path, spec) as port:
         config = configure(tmp_path, port, WATCHES)
         for _ in range(min(PER_CHAIN, KILLS - PER_CHAIN * round_)):
             process = start(config, "run")
-            until(lambda pid=process.pid: _holds(lock, pid) and _has_tables(database))
+            until(partial(_is_at_work, database, process.pid))
             time.sleep(random.uniform(0.0, 0.8))  # the moment is the experiment; nothing waits for this
             process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -63,9 +64,8 @@ def test_whenever_it_is_killed_the_rows_end_as_those_of_an_undisturbed_run(round
     assert replayed(plan.final, WATCHES) == outputs(database)
 
 
-def _has_tables(database: Path) -> bool:
+def _is_at_work(database: Path, pid: int) -> bool:
+    lock = database.with_name("db.sqlite.lock")
+    if not lock.exists() or lock.read_text().strip() != str(pid):
+        return False
     return database.exists() and bool(select(database, "SELECT 1 FROM sqlite_master WHERE name = 'sync_status'"))
-
-
-def _holds(lock: Path, pid: int) -> bool:
-    return lock.exists() and lock.read_text().strip() == str(pid)

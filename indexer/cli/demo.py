@@ -11,8 +11,9 @@ from indexer.chain.network import KNOWN
 from indexer.chain.watch import parse_watch
 from indexer.cli.outputs import Output, WatchStatus, status_of
 from indexer.cli.told import ada, table
+from indexer.devnet.chain import Chain
 from indexer.devnet.recording import link, read_recordings
-from indexer.devnet.replay import Chain, ReplayServer
+from indexer.devnet.replay import ReplayServer
 from indexer.edge import ogmios
 from indexer.edge.files import only_writer
 from indexer.store.db import opened

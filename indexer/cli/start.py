@@ -66,8 +66,10 @@ def devnet(
     as_json: AsJson = False,
 ) -> None:
     """Serve recorded blocks as Ogmios would, until interrupted."""
+    from indexer.devnet.chain import Chain
+    from indexer.devnet.networks import guess_network
     from indexer.devnet.recording import link, read_recordings
-    from indexer.devnet.replay import Chain, ReplayServer, guess_network
+    from indexer.devnet.replay import ReplayServer
 
     with told_apart(as_json):
         files = [*replay, *(more or ())]

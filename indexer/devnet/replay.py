@@ -4,16 +4,16 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from indexer.chain.point import ORIGIN, Origin, Place, Point, Slot
-from indexer.devnet.recording import Block, point_of
+from indexer.chain.point import ORIGIN, Origin, Place, Point
+from indexer.devnet.chain import Chain, Follower
+from indexer.devnet.networks import NETWORKS, NetworkUnknown, iso
+from indexer.devnet.recording import Block
 from indexer.devnet.websocket import (
     NULL,
     Connection,
@@ -39,202 +39,6 @@ class CannotListen(IndexerError):
 
     code = "devnet.cannot_listen"
     hint = "stop what listens there, or choose another port"
-
-
-class NetworkUnknown(IndexerError):
-    """A replay was asked to pass for a network that we know nothing of."""
-
-    code = "devnet.network_unknown"
-    hint = "use mainnet, preprod, preview or devnet"
-    exit_code = 2
-
-
-class Chain:
-    """Blocks in order, as a node would serve them; grows and forks while followers read.
-
-    Not for several threads: a change tells the followers before it returns.
-    """
-
-    def __init__(self, blocks: Iterable[Block] = ()) -> None:
-        self._blocks: list[Block] = []
-        self._places: dict[bytes, int] = {}
-        self._followers: dict[Follower, Callable[[], None]] = {}
-        self.version = 0  # grows with every change
-        self.extend(blocks)
-
-    def __len__(self) -> int:
-        return len(self._blocks)
-
-    def __getitem__(self, index: int) -> Block:
-        return self._blocks[index]
-
-    def __iter__(self) -> Iterator[Block]:
-        return iter(self._blocks)
-
-    @property
-    def tip(self) -> Block | None:
-        """The newest block; None where there is none yet."""
-        return self._blocks[-1] if self._blocks else None
-
-    @property
-    def tip_slot(self) -> Slot:
-        """The slot of the tip; of an epoch boundary, which has none, the slot of the block before it."""
-        return next((block.slot for block in reversed(self._blocks) if block.slot is not None), 0)
-
-    def append(self, block: Block) -> None:
-        """Grow by one block."""
-        self.extend((block,))
-
-    def extend(self, blocks: Iterable[Block]) -> None:
-        """Grow by several blocks; followers hear of it once."""
-        for block in blocks:
-            self._places[block.id] = len(self._blocks)
-            self._blocks.append(block)
-        self._changed()
-
-    def roll_back(self, to: int) -> None:
-        """Abandon all but the first `to` blocks; followers who have read further are sent back."""
-        if not 0 <= to <= len(self._blocks):
-            raise ValueError(f"cannot keep {to} of {len(self._blocks)} blocks")
-        if to == len(self._blocks):
-            return
-        for block in self._blocks[to:]:
-            self._places.pop(block.id, None)
-        del self._blocks[to:]
-        for follower in self._followers:
-            follower.abandon(to)
-        self._changed()
-
-    def find(self, place: Place) -> int | None:
-        """How many blocks there are up to `place`, itself included; None where it is not on the chain."""
-        if isinstance(place, Origin):
-            return 0
-        index = self._places.get(place.id)
-        return index + 1 if index is not None and self._blocks[index].slot == place.slot else None
-
-    def follow(self, on_change: Callable[[], None]) -> "Follower":
-        """A reader at the origin, who is told of every change until `leave`."""
-        follower = Follower(self)
-        self._followers[follower] = on_change
-        return follower
-
-    def leave(self, follower: "Follower") -> None:
-        """Tell this reader nothing more."""
-        self._followers.pop(follower, None)
-
-    def _changed(self) -> None:
-        self.version += 1
-        for on_change in list(self._followers.values()):
-            on_change()
-
-
-class Follower:
-    """One reader's place on a chain, as a node keeps it."""
-
-    def __init__(self, chain: Chain) -> None:
-        self._chain = chain
-        self.read = 0  # how many blocks the reader has
-        self._sent_back = True  # a node's first word is always where it starts from
-
-    def seek(self, place: Place) -> bool:
-        """Read on from `place`; False, and nothing changes, where it is not on the chain."""
-        found = self._chain.find(place)
-        if found is not None:
-            self.read, self._sent_back = found, True
-        return found is not None
-
-    def abandon(self, to: int) -> None:
-        """The chain keeps only `to` blocks."""
-        if self.read > to:
-            self.read, self._sent_back = to, True
-            # No point names an epoch boundary: go back before it, and serve it again.
-            while self.read and self._chain[self.read - 1].slot is None:
-                self.read -= 1
-
-    def next(self) -> Block | Place | None:
-        """The next answer: a block, or a place to go back to, or None at the tip."""
-        if self._sent_back:
-            self._sent_back = False
-            return (point_of(self._chain[self.read - 1]) if self.read else None) or ORIGIN
-        if self.read == len(self._chain):
-            return None
-        self.read += 1
-        return self._chain[self.read - 1]
-
-
-# Networks: what a node says of itself.
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A network's fixed facts. All but the devnet make a block every 20 slots, on average."""
-
-    magic: int
-    k: int
-    start: datetime
-    byron_epochs: int | None  # of 10k slots of 20 s; None for a network that never knew Byron
-    slots_per_block: int = 20
-
-    @property
-    def epoch_length(self) -> int:
-        """Slots of an epoch, since Shelley."""
-        return 10 * self.k * self.slots_per_block
-
-    @property
-    def shelley(self) -> dict[str, Any]:
-        """The bound at which slots of one second begin."""
-        epoch = self.byron_epochs or 0
-        slot = epoch * 10 * self.k
-        return {"time": {"seconds": slot * 20}, "slot": slot, "epoch": epoch}
-
-    def epoch(self, slot: Slot) -> tuple[int, int]:
-        """The epoch of a slot, and which slot of the epoch it is."""
-        first = self.shelley
-        if slot < first["slot"]:
-            return divmod(slot, 10 * self.k)
-        epochs, rest = divmod(slot - first["slot"], self.epoch_length)
-        return first["epoch"] + epochs, rest
-
-    def eras(self, tip: Slot) -> list[dict[str, Any]]:
-        """The answer to `eraSummaries`: Byron, and one for all that came after, up to the forecast's end."""
-        first = self.shelley
-        safe = 3 * self.k * self.slots_per_block
-        epoch = max(self.epoch(tip + safe)[0], first["epoch"]) + 1
-        end = first["slot"] + (epoch - first["epoch"]) * self.epoch_length
-        seconds = first["time"]["seconds"] + end - first["slot"]
-        last = {"time": {"seconds": seconds}, "slot": end, "epoch": epoch}
-        later = {"start": first, "end": last, "parameters": _era(self.epoch_length, 1, safe)}
-        if self.byron_epochs is None:
-            return [later]
-        start = {"time": {"seconds": 0}, "slot": 0, "epoch": 0}
-        return [{"start": start, "end": first, "parameters": _era(10 * self.k, 20, 2 * self.k)}, later]
-
-
-def _era(epoch: int, seconds: int, safe: int) -> dict[str, Any]:
-    return {"epochLength": epoch, "slotLength": {"milliseconds": seconds * 1000}, "safeZone": safe}
-
-
-NETWORKS: Final = {
-    "mainnet": Network(764824073, 2160, datetime(2017, 9, 23, 21, 44, 51, tzinfo=UTC), 208),
-    "preprod": Network(1, 2160, datetime(2022, 6, 1, tzinfo=UTC), 4),
-    "preview": Network(2, 432, datetime(2022, 10, 25, tzinfo=UTC), 0),
-    "devnet": Network(42, 40, datetime(2026, 1, 1, tzinfo=UTC), None, slots_per_block=5),
-}
-
-
-def guess_network(paths: Iterable[Path]) -> str:
-    """The network that recordings are from, by how their files' names begin; else `devnet`."""
-    prefixes = {path.name.partition("-")[0] for path in paths}
-    name = prefixes.pop() if len(prefixes) == 1 else ""
-    return name if name in NETWORKS else "devnet"
-
-
-def _ada(lovelace: int) -> dict[str, Any]:
-    return {"ada": {"lovelace": lovelace}}
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _place(place: Place) -> Any:
@@ -358,44 +162,8 @@ class ReplayServer:
         return {"slot": self.chain.tip_slot, "id": tip.id.hex(), "height": tip.height}
 
     def genesis(self) -> dict[str, Any]:
-        """The Shelley genesis: parameters are mainnet's; initial delegates, funds and pools are left out."""
-        return {
-            "era": "shelley",
-            "startTime": _iso(self.start_time),
-            "networkMagic": self.network.magic,
-            "network": "mainnet" if self.network_name == "mainnet" else "testnet",
-            "activeSlotsCoefficient": f"1/{self.network.slots_per_block}",
-            "securityParameter": self.security_parameter,
-            "epochLength": self.network.epoch_length,
-            "slotsPerKesPeriod": 129600,
-            "maxKesEvolutions": 62,
-            "slotLength": {"milliseconds": 1000},
-            "updateQuorum": 5,
-            "maxLovelaceSupply": 45_000_000_000_000_000,
-            "initialParameters": {
-                "minFeeCoefficient": 44,
-                "minFeeConstant": _ada(155_381),
-                "maxBlockBodySize": {"bytes": 65_536},
-                "maxBlockHeaderSize": {"bytes": 1100},
-                "maxTransactionSize": {"bytes": 16_384},
-                "stakeCredentialDeposit": _ada(2_000_000),
-                "stakePoolDeposit": _ada(500_000_000),
-                "stakePoolRetirementEpochBound": 18,
-                "desiredNumberOfStakePools": 150,
-                "stakePoolPledgeInfluence": "3/10",
-                "minStakePoolCost": _ada(340_000_000),
-                "monetaryExpansion": "3/1000",
-                "treasuryExpansion": "1/5",
-                "federatedBlockProductionRatio": "1/1",
-                "extraEntropy": "neutral",
-                "minUtxoDepositConstant": _ada(1_000_000),
-                "minUtxoDepositCoefficient": 0,
-                "version": {"major": 2, "minor": 0},
-            },
-            "initialDelegates": [],
-            "initialFunds": {},
-            "initialStakePools": {"stakePools": {}, "delegators": {}},
-        }
+        """The Shelley genesis."""
+        return self.network.genesis(self.start_time, self.security_parameter)
 
     def health(self) -> dict[str, Any]:
         """What `GET /health` answers; always synchronised, and 0 for what a replay does not measure."""
@@ -404,9 +172,9 @@ class ReplayServer:
         epoch, slot = self.network.epoch(self.chain.tip_slot) if tip is not None else (None, None)
         heap = {"maxHeapSize": 0, "currentHeapSize": 0}
         return {
-            "startTime": _iso(self._started),
+            "startTime": iso(self._started),
             "lastKnownTip": self.tip(),
-            "lastTipUpdate": _iso(self._tip_seen),
+            "lastTipUpdate": iso(self._tip_seen),
             "networkSynchronization": 1.0,
             "currentEra": era[1].decode() if era else None,
             "metrics": {
@@ -543,7 +311,7 @@ class _Session(Connection):
         answers: dict[str, Callable[[], Any]] = {
             "queryNetwork/tip": lambda: _place(here),
             "queryNetwork/blockHeight": lambda: "origin" if tip is None else tip.height,
-            "queryNetwork/startTime": lambda: _iso(server.start_time),
+            "queryNetwork/startTime": lambda: iso(server.start_time),
             "queryLedgerState/tip": lambda: _place(self._acquired or here),
             "queryLedgerState/eraSummaries": lambda: server.network.eras(self._chain.tip_slot),
         }

@@ -8,8 +8,9 @@ import pytest
 from indexer.chain.address import CredentialKind
 from indexer.chain.network import KNOWN
 from indexer.chain.watch import Watch, parse_watch
+from indexer.devnet.chain import Chain
 from indexer.devnet.recording import link, read_recordings
-from indexer.devnet.replay import Chain, ReplayServer
+from indexer.devnet.replay import ReplayServer
 from tests import independent
 from tests.support.following import assets, follow, outputs, select
 

@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from indexer.chain.address import CredentialKind
 from indexer.chain.network import Network
 from indexer.chain.watch import parse_watch
+from indexer.devnet.chain import Chain
 from indexer.devnet.recording import MadeBlock
-from indexer.devnet.replay import Chain, ReplayServer
+from indexer.devnet.replay import ReplayServer
 from indexer.edge import ogmios
 from indexer.store.db import opened
 from indexer.workers.follow import Follower

@@ -10,8 +10,9 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from indexer.devnet.chain import Chain
 from indexer.devnet.recording import MadeBlock
-from indexer.devnet.replay import Chain, ReplayServer
+from indexer.devnet.replay import ReplayServer
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / "tests" / "data"

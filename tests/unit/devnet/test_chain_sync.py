@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from indexer.devnet.chain import Chain
 from indexer.devnet.recording import link, read_recordings
-from indexer.devnet.replay import Chain
 from tests.unit.devnet.client import DEEP, NEXT, PREVIEW, blocks, client_of, made, point, serving, tip
 
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
+from indexer.devnet.chain import Chain
 from indexer.devnet.recording import MadeBlock
-from indexer.devnet.replay import Chain
 from tests.unit.devnet.client import NEXT, blocks, point, serving
 
 

@@ -14,8 +14,10 @@ from websockets.exceptions import ConnectionClosed
 
 from indexer.chain.point import ORIGIN, Point
 from indexer.devnet import websocket
+from indexer.devnet.chain import Chain
+from indexer.devnet.networks import NetworkUnknown, guess_network
 from indexer.devnet.recording import MadeBlock, link, read_recordings
-from indexer.devnet.replay import CannotListen, Chain, NetworkUnknown, ReplayServer, guess_network
+from indexer.devnet.replay import CannotListen, ReplayServer
 from tests.unit.devnet.client import PREVIEW, Client, blocks, client_of, made, serving, tip, until
 
 

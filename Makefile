@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help demo test test-all lint bench lock clean
+.PHONY: help demo test test-all lint bench docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -33,6 +33,10 @@ lint: $(READY)
 
 bench: $(READY)  ## catch-up beside other clients, on this machine
 	@$(BIN)/python -m benchmarks
+
+docs: $(READY)  ## write anew what is made from the code: schema/README.md and schema/json
+	@$(BIN)/python -m indexer.store.describe > schema/README.md
+	@$(BIN)/python -m indexer.cli.schemas schema/json
 
 lock: $(READY)  ## resolve the dependencies anew (needs uv: pip install uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml -o requirements/runtime.lock

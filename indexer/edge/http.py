@@ -1,5 +1,6 @@
 """Health and metrics over HTTP: /health/live, /health/ready, /metrics, and nothing else."""
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ from websockets.http11 import Request, Response
 
 from indexer import errors
 from indexer.status import FollowerStatus, Phase
+
+_SILENT = logging.Logger("http", logging.CRITICAL + 1)  # who asks badly is told so, not the operator
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -95,7 +98,9 @@ async def serving(
         await connection.close()
 
     try:
-        server = await serve(no_websocket, host, port, process_request=answer, server_header=None, compression=None)
+        server = await serve(
+            no_websocket, host, port, process_request=answer, server_header=None, compression=None, logger=_SILENT
+        )
     except OSError as error:
         raise errors.PortTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     async with server:

@@ -1,6 +1,7 @@
 """A socket to Ogmios: chain-sync requests out, replies in as text; the few queries a follower needs."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from indexer.chain.point import Place
 from indexer.edge.files import read_private
 from indexer.ogmios import queries, wire
 
+_SILENT: Final = logging.Logger("ogmios", logging.CRITICAL + 1)  # what it would log, we raise
 _NOT_IN_THIS_ERA: Final = 2002  # also of network queries, while the node's ledger is in Byron
 
 
@@ -122,6 +124,7 @@ async def session(url: str, headers: Mapping[str, str], timeout_s: float) -> Asy
             open_timeout=timeout_s,
             close_timeout=0.1,  # what Ogmios still has for us is of no use to a session that ends
             user_agent_header=None,
+            logger=_SILENT,
         )
     except (WebSocketException, OSError, ValueError, EOFError) as error:
         raise errors.Unreachable(

@@ -35,10 +35,10 @@ async def opened(path: Path) -> AsyncIterator[Connection]:
 
     Raises DatabaseUnusable or SchemaTooNew.
     """
-    with told_apart(path):
+    with named_errors(path):
         db = await aiosqlite.connect(path, isolation_level=None)
     try:
-        with told_apart(path):
+        with named_errors(path):
             for pragma in _PRAGMAS:
                 await db.execute(pragma)
             await migrate(db)
@@ -52,10 +52,10 @@ async def opened_for_reading(path: Path) -> AsyncIterator[Connection]:
     """The database for a command that only asks. Raises NoDatabase, DatabaseUnusable or SchemaTooNew."""
     if not os.path.exists(path):  # noqa: ASYNC240, PTH110 -- a look at one name does not block
         raise errors.NoDatabase(f"there is no database at {path}")
-    with told_apart(path):
+    with named_errors(path):
         db = await aiosqlite.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
     try:
-        with told_apart(path):
+        with named_errors(path):
             await db.execute("PRAGMA busy_timeout = 5000")
             version = await schema_version(db)
             if version == 0:
@@ -79,7 +79,7 @@ async def transaction(db: Connection) -> AsyncIterator[None]:
         raise
 
 
-class told_apart:  # noqa: N801 -- reads as a sentence where it is used
+class named_errors:  # noqa: N801 -- used as a function is
     """Turns SQLite's errors about files, disks and formats into one of ours."""
 
     def __init__(self, path: object = "the database") -> None:

@@ -27,7 +27,7 @@ from indexer.ogmios.sieve import Sieve
 from indexer.status import FollowerStatus, Phase
 from indexer.step import Step
 from indexer.store import checkpoints, projection, watches
-from indexer.store.db import told_apart, transaction
+from indexer.store.db import named_errors, transaction
 from indexer.workers.batch import Batch
 from indexer.workers.pace import Pace
 from indexer.workers.progress import Progress
@@ -186,7 +186,13 @@ class Follower:
         for entry in followed:
             if not entry.configured:
                 log.warning("watch.still_followed", watch=str(entry.watch), until="rebuild")
-        log.info("chain.following", start=str(start.place), watches=len(followed), tip=getattr(tip, "height", None))
+        log.info(
+            "chain.following",
+            start=str(start.place),
+            history_since=str(self._standing.since),
+            watches=len(followed),
+            tip=getattr(tip, "height", None),
+        )
 
     async def _reload(self) -> None:
         """What we hold and where we stand, as the database has it."""
@@ -290,7 +296,7 @@ class Follower:
         self._batch = Batch(batch.keep)
         if cursor is None:
             return  # boundary blocks alone: they come again
-        with told_apart():
+        with named_errors():
             async with transaction(self._db):
                 await projection.apply(self._db, batch.deltas)
                 await checkpoints.advance(self._db, batch.marks, cursor, batch.keep)
@@ -360,7 +366,7 @@ class Follower:
 
 async def rewind(db: Connection, to: Checkpoint) -> None:
     """Rows and cursor back to a place that the database knows, in one transaction."""
-    with told_apart():
+    with named_errors():
         async with transaction(db):
             await projection.rollback(db, slot_of(to.place))
             await checkpoints.rewind(db, to)

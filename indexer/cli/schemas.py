@@ -1,0 +1,40 @@
+"""JSON Schemas of what commands answer with --json.
+
+`python -m indexer.cli.schemas DIRECTORY` writes one file a model.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from indexer.cli.checks import InitReport
+from indexer.cli.demo import Demo
+from indexer.cli.outputs import Output, Ran, Rewound, Status
+
+MODELS: Final[tuple[type[Output], ...]] = (Demo, InitReport, Ran, Rewound, Status)
+
+
+def documents() -> dict[str, str]:
+    """File name -> JSON Schema, the same text each time."""
+    return {
+        f"{model.__name__}.json": json.dumps(
+            {"$schema": "https://json-schema.org/draft/2020-12/schema"} | model.model_json_schema(mode="serialization"),
+            indent=2,
+            sort_keys=True,
+            ensure_ascii=False,
+        )
+        + "\n"
+        for model in MODELS
+    }
+
+
+def write(directory: Path) -> None:
+    """Write every schema into the directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in documents().items():
+        (directory / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

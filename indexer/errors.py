@@ -39,6 +39,13 @@ class FileUnusable(IndexerError):
     exit_code = 2
 
 
+class NotConfirmed(IndexerError):
+    """A command that drops something was not told to go ahead."""
+
+    code = "command.not_confirmed"
+    hint = "say --yes"
+
+
 # --- the chain, as the node tells it: a new session may help
 
 

@@ -1,12 +1,14 @@
 """Commands about the follower: run, check-status, rollback, rebuild."""
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from indexer.chain.point import Place, Point, parse_place
 from indexer.cli.told import AsJson, tell, told_apart
+from indexer.errors import NotConfirmed
 
 if TYPE_CHECKING:
     from indexer.cli.outputs import Ran, Rewound, Status
@@ -86,8 +88,9 @@ def rebuild(
     """Drop everything read off the chain; the next run reads it anew, with the watches of the configuration."""
     with told_apart(as_json):
         config = _load(context)
-        if not yes and not as_json:
-            typer.confirm(f"Drop what {config.database.path} holds, and read the chain anew?", abort=True)
+        question = f"Drop what {config.database.path} holds, and read the chain anew?"
+        if not yes and (as_json or not sys.stdin.isatty() or not typer.confirm(question)):
+            raise NotConfirmed(f"{config.database.path} was left as it is")
         tell(asyncio.run(_rebuild(config)), as_json)
 
 

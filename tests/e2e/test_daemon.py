@@ -124,6 +124,9 @@ def test_rolling_back_and_rebuilding_lead_to_the_same_rows_again(replay: int, tm
     answer(config, "run", "--until", "tip")
     assert before == outputs(database)
 
+    unconfirmed = command(config, "rebuild", "--json")
+    assert (unconfirmed.returncode, json.loads(unconfirmed.stdout)["error"]["code"]) == (1, "command.not_confirmed")
+    assert before == outputs(database)
     answer(config, "rebuild", "--yes")
     assert outputs(database) == {}
     assert answer(config, "check-status")["slot"] is None

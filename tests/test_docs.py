@@ -1,0 +1,136 @@
+"""The pages say what the code does: each check fails where one of the two moves on alone."""
+
+import ast
+import importlib
+import pkgutil
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from pydantic import BaseModel
+
+import indexer
+from indexer import config
+from indexer.chain.point import Point, Tip
+from indexer.cli import schemas
+from indexer.edge.http import FollowerMetrics
+from indexer.errors import IndexerError
+from indexer.status import FollowerStatus
+from indexer.store import describe
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "indexer"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def errors_of(kind: type[IndexerError]) -> Iterator[type[IndexerError]]:
+    for error in kind.__subclasses__():
+        yield error
+        yield from errors_of(error)
+
+
+def test_every_error_has_an_entry_in_the_runbook_and_no_other() -> None:
+    """A heading with its code, for every error of the package."""
+    for module in pkgutil.walk_packages(indexer.__path__, "indexer."):
+        if module.name != "indexer.__main__":
+            importlib.import_module(module.name)
+    codes = sorted(error.code for error in errors_of(IndexerError) if error.__module__.startswith("indexer."))
+    assert codes == sorted(re.findall(r"^### `(.+)`$", page("runbook.md"), re.MULTILINE))
+
+
+def test_every_metric_is_described_as_it_is_exposed_and_no_other() -> None:
+    """With the names that Prometheus sees, in the order of the page, and their types."""
+    here = Point(1, bytes(32))
+    status = FollowerStatus(cursor=here, height=1, cursor_time_ms=1000, tip=Tip(here, 1))
+    registry = CollectorRegistry()
+    registry.register(FollowerMetrics(status, lambda: 2000))
+    exposed = re.findall(r"^# TYPE (\S+) (\S+)$", generate_latest(registry).decode(), re.MULTILINE)
+    assert len(exposed) > 10
+    rows = re.findall(r"^\| `(indexer_\w+)` \| (\w+) \|", page("operations.md"), re.MULTILINE)
+    assert exposed == rows
+
+
+def test_every_log_event_is_described_and_no_other() -> None:
+    """With its level."""
+    found = set()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name("log"), attr="info" | "warning" as level), args=[event, *_]
+                ):
+                    texts = [part.value for part in ast.walk(event) if isinstance(part, ast.Constant)]
+                    found |= {(text, level) for text in texts if isinstance(text, str)}
+    rows = re.findall(r"^\| `(\w+\.\w+)` \| (\w+) \|", page("operations.md"), re.MULTILINE)
+    assert found == set(rows)
+
+
+def test_every_module_is_named_in_the_architecture() -> None:
+    """A line each."""
+    lines = [line.split(maxsplit=1)[0] for line in page("architecture.md").splitlines() if line.startswith("  ")]
+    files = [str(path.relative_to(PACKAGE)) for path in MODULES]
+    assert sorted(files) == sorted(name for name in lines if name.endswith(".py"))
+
+
+def test_the_page_for_analysts_is_what_the_schema_says() -> None:
+    """`make docs` writes it."""
+    assert describe.markdown() == (ROOT / "schema" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_schemas_of_answers_are_those_of_the_models() -> None:
+    """`make docs` writes them."""
+    there = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "schema" / "json").iterdir()}
+    assert schemas.documents() == there
+
+
+def test_schemas_are_written_one_file_a_model(tmp_path: Path) -> None:
+    """Into a directory that need not exist."""
+    schemas.write(tmp_path / "json")
+    assert {path.name for path in (tmp_path / "json").iterdir()} == schemas.documents().keys()
+
+
+def keys_of(model: type[BaseModel]) -> Iterator[str]:
+    """Every key that a configuration may hold, sections dotted."""
+    for name, field in model.model_fields.items():
+        kinds = (field.annotation, *get_args(field.annotation))
+        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        if section is None:
+            yield name
+        else:
+            yield from (f"{name}.{key}" for key in keys_of(section))
+
+
+def keys_in(values: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        section = value[0] if isinstance(value, list) else value
+        if isinstance(section, dict):
+            yield from (f"{name}.{key}" for key in keys_in(section))
+        else:
+            yield name
+
+
+def test_the_shipped_configuration_shows_every_key() -> None:
+    """Those that have no default to show stand in comments."""
+    text = (ROOT / "config.toml").read_text(encoding="utf-8")
+    uncommented = re.sub(r"^# (?=\[\[\w+\]\]$|\w+ = )", "", text, flags=re.MULTILINE)
+    assert sorted(keys_of(config.Config)) == sorted(keys_in(tomllib.loads(uncommented)))
+
+
+def test_the_shipped_configuration_holds_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It loads, and says what an empty file says; and what stands in its comments can be used."""
+    monkeypatch.setattr("os.environ", {})
+    text = (ROOT / "config.toml").read_text(encoding="utf-8")
+    (tmp_path / "empty.toml").write_text("")
+    (tmp_path / "shipped.toml").write_text(text)
+    assert config.load(tmp_path / "empty.toml") == config.load(tmp_path / "shipped.toml")
+    uncommented = re.sub(r"^# (?=\[\[\w+\]\]$|\w+ = )", "", text, flags=re.MULTILINE)
+    (tmp_path / "all.toml").write_text(uncommented)
+    assert len(config.load(tmp_path / "all.toml").watches()) == 1

@@ -126,7 +126,7 @@ def as_text(found: dict[str, Any]) -> str:
         _table(("client", "blocks read", "MB/s of JSON", "blocks/s"), rates),
         _table(("ours", "beside", "times as fast", "at least", ""), ratios),
     ]
-    process = [("`indexer --help`, s", f"{found['help_seconds']:.2f}", START_S)]
+    process: list[tuple[str, str, object]] = [("`indexer --help`, s", f"{found['help_seconds']:.2f}", START_S)]
     memory = found["memory"]
     if memory:
         early, late = f"{memory['early_blocks']:,}", f"{memory['blocks']:,}"

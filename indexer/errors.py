@@ -204,7 +204,7 @@ class PortTaken(IndexerError):
     """Something already listens where we want to."""
 
     code = "http.port_taken"
-    hint = "choose another address: [http] listen, or --port"
+    hint = "choose another address: [http] listen"
 
 
 def _tip(tip: object) -> str:

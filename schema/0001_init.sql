@@ -10,6 +10,7 @@ CREATE TABLE chain (
     security_parameter  INTEGER,
     since_slot          INTEGER,
     since_id            TEXT,
+    since_height        INTEGER,  -- known once a block has followed it
     cursor_slot         INTEGER,
     cursor_id           TEXT,
     cursor_height       INTEGER,

@@ -47,7 +47,7 @@ THEIRS = {
     "__main__": "",
 }
 PURE = ("chain", "errors", "step", "ogmios", "domain")  # no sockets, clocks, loops, files, loggers
-IMPURE = {"asyncio", "socket", "sqlite3", "time", "logging", "random", "os", "pathlib", "threading", "datetime.now"}
+IMPURE = {"asyncio", "socket", "sqlite3", "time", "logging", "random", "os", "pathlib", "threading"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

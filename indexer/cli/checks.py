@@ -108,7 +108,7 @@ async def _node(loaded: Config) -> list[Check]:
     sync = health.get("networkSynchronization")
     synced = isinstance(sync, int | float) and sync >= SYNCED
     return [
-        Check(name="Ogmios", ok=True, found=f"{health.get('version')} at {url.partition('@')[2] or url}"),
+        Check(name="Ogmios", ok=True, found=f"{health.get('version')} at {ogmios.shown_url(url)}"),
         Check(name="network", ok=True, found=f"{network.name}, k = {network.security_parameter}"),
         Check(
             name="node",

@@ -11,7 +11,7 @@ from indexer.cli.told import AsJson, tell, told_apart
 from indexer.errors import NotConfirmed
 
 if TYPE_CHECKING:
-    from indexer.cli.outputs import Ran, Rewound, Status
+    from indexer.cli.outputs import Ran, Rebuilt, Rewound, Status
     from indexer.config import Config
 
 
@@ -138,8 +138,8 @@ async def _rollback(config: "Config", to: object) -> "Rewound":
     return Rewound(cursor=str(to), was=str(standing.cursor.place), height=height)
 
 
-async def _rebuild(config: "Config") -> "Rewound":
-    from indexer.cli.outputs import Rewound
+async def _rebuild(config: "Config") -> "Rebuilt":
+    from indexer.cli.outputs import Rebuilt
     from indexer.edge.files import only_writer
     from indexer.errors import NoDatabase
     from indexer.store import checkpoints
@@ -153,4 +153,4 @@ async def _rebuild(config: "Config") -> "Rewound":
         async with opened(path) as db:
             standing = await checkpoints.read(db)
             await rebuild(db)
-    return Rewound(cursor="origin", was=str(standing.cursor.place), height=None)
+    return Rebuilt(was=str(standing.cursor.place))

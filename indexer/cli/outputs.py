@@ -44,7 +44,7 @@ class Ran(Output):
 
 
 class Rewound(Output):
-    """Where the database stands after a rollback or rebuild, and where it stood before."""
+    """Where the database stands after a rollback, and where it stood before."""
 
     cursor: str
     was: str
@@ -53,6 +53,16 @@ class Rewound(Output):
     def told(self) -> str:
         """In words."""
         return f"rolled back from {self.was} to {self.cursor}; the next run reads the chain from there"
+
+
+class Rebuilt(Output):
+    """How far the database had come before it was emptied."""
+
+    was: str
+
+    def told(self) -> str:
+        """In words."""
+        return f"dropped what was read up to {self.was}; the next run reads the chain anew"
 
 
 class WatchStatus(Output):
@@ -100,6 +110,8 @@ class Status(Output):
             f"since    {self.since or 'not started'}",
             "",
         ]
+        if self.since is None:
+            return "\n".join([*lines, "the next run begins with the watches of the configuration"])
         if not self.watches:
             return "\n".join([*lines, "nothing is watched: add [[watch]] to the configuration"])
         rows = [

@@ -10,9 +10,9 @@ from typing import Final
 
 from indexer.cli.checks import InitReport
 from indexer.cli.demo import Demo
-from indexer.cli.outputs import Output, Ran, Rewound, Status
+from indexer.cli.outputs import Output, Ran, Rebuilt, Rewound, Status
 
-MODELS: Final[tuple[type[Output], ...]] = (Demo, InitReport, Ran, Rewound, Status)
+MODELS: Final[tuple[type[Output], ...]] = (Demo, InitReport, Ran, Rebuilt, Rewound, Status)
 
 
 def documents() -> dict[str, str]:

@@ -52,7 +52,7 @@ class Held(Protocol):
         """An output of ours is spent."""
 
     def holds(self, reference: OutputReference) -> bool:
-        """Whether an output is ours; a rare wrong yes does no harm."""
+        """Whether an output is ours."""
 
 
 def observe(header: Header, transactions: Iterable[Transaction], watches: Watches, held: Held) -> Delta:

@@ -128,7 +128,7 @@ async def session(url: str, headers: Mapping[str, str], timeout_s: float) -> Asy
         )
     except (WebSocketException, OSError, ValueError, EOFError) as error:
         raise errors.Unreachable(
-            f"cannot connect to Ogmios at {_shown(url)}: {error or type(error).__name__}"
+            f"cannot connect to Ogmios at {shown_url(url)}: {error or type(error).__name__}"
         ) from error
     try:
         yield Session(socket, url, headers, timeout_s)
@@ -137,21 +137,22 @@ async def session(url: str, headers: Mapping[str, str], timeout_s: float) -> Asy
 
 
 async def fetch_health(url: str, headers: Mapping[str, str], timeout_s: float) -> dict[str, Any]:
-    """Ogmios' health page, from the same host and port. Raises Unreachable or ReplyGarbled."""
+    """Ogmios' health page, beside its socket. Raises Unreachable or ReplyGarbled."""
     import httpx
 
     parts = urlsplit(url)
-    page = urlunsplit((parts.scheme.replace("ws", "http", 1), parts.netloc, "/health", "", ""))
+    path = f"{parts.path.rstrip('/')}/health"
+    page = urlunsplit((parts.scheme.replace("ws", "http", 1), parts.netloc, path, parts.query, ""))
     try:
         async with httpx.AsyncClient(headers=dict(headers), timeout=timeout_s) as client:
             reply = await client.get(page)
         health = reply.json()
     except httpx.HTTPError as error:
-        raise errors.Unreachable(f"cannot read {_shown(page)}: {error or type(error).__name__}") from error
+        raise errors.Unreachable(f"cannot read {shown_url(page)}: {error or type(error).__name__}") from error
     except ValueError as error:
-        raise errors.ReplyGarbled(f"{_shown(page)} is not Ogmios' health page") from error
+        raise errors.ReplyGarbled(f"{shown_url(page)} is not Ogmios' health page") from error
     if not isinstance(health, dict):
-        raise errors.ReplyGarbled(f"{_shown(page)} is not Ogmios' health page")
+        raise errors.ReplyGarbled(f"{shown_url(page)} is not Ogmios' health page")
     return health
 
 
@@ -184,7 +185,7 @@ def _why(error: ConnectionClosed) -> str:
     return f": {reason}"
 
 
-def _shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """A URL without the user, password and query that hosted services put keys in."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -34,25 +34,30 @@ class Sieve:
         bare = watches.byron | (watches.kinds.keys() if len(self._needles) <= FEW else set())
         self._searches = tuple(BytesAhoCorasick([text.encode()]) for text in sorted(bare))
         self._many = len(self._needles) > FEW
-        self._held: dict[bytes, set[int]] = {}
+        self._held: set[OutputReference] = set()
+        self._marks: dict[bytes, int] = {}  # how many of them the beginning of an id stands for
         for reference in held:
             self.hold(reference)
 
     def hold(self, reference: OutputReference) -> None:
         """From now on this output is one of ours."""
-        self._held.setdefault(_mark(reference.transaction_id), set()).add(reference.index)
+        if reference not in self._held:
+            self._held.add(reference)
+            mark = _mark(reference.transaction_id)
+            self._marks[mark] = self._marks.get(mark, 0) + 1
 
     def release(self, reference: OutputReference) -> None:
         """This output is spent, or was never ours."""
-        mark = _mark(reference.transaction_id)
-        if mark in self._held:
-            self._held[mark].discard(reference.index)
-            if not self._held[mark]:
-                del self._held[mark]
+        if reference in self._held:
+            self._held.remove(reference)
+            mark = _mark(reference.transaction_id)
+            self._marks[mark] -= 1
+            if not self._marks[mark]:
+                del self._marks[mark]
 
     def holds(self, reference: OutputReference) -> bool:
-        """Whether an output is one of ours, as far as 64 bits of its id tell."""
-        return reference.index in self._held.get(_mark(reference.transaction_id), ())
+        """Whether an output is one of ours."""
+        return reference in self._held
 
     def may_concern_us(self, text: bytes) -> bool:
         """False only if nothing in the text can concern us."""
@@ -74,7 +79,7 @@ class Sieve:
             return False
         # What lies between two texts with the same beginning begins so too: two looks check them all.
         compact = min(marks).startswith(_ID_FOLLOWS) and max(marks).startswith(_ID_FOLLOWS)
-        return not compact or not self._held.keys().isdisjoint(marks)
+        return not compact or not self._marks.keys().isdisjoint(marks)
 
 
 def _mark(transaction_id: bytes) -> bytes:

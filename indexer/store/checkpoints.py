@@ -20,18 +20,20 @@ from indexer.chain.point import (
     slot_of,
 )
 from indexer.chain.time import Era
+from indexer.store.db import transaction
 
 MARGIN: Final = 100  # blocks kept beyond k, so that the deepest honest fork still finds its point
 SPARSE: Final = 1000  # below that, one block in so many is kept
 
 CLAIM: Final = "INSERT INTO chain (only_row, magic, network, security_parameter) VALUES (1, ?, ?, ?)"
 STANDING: Final = """
-    SELECT magic, network, security_parameter, started, since_slot, since_id, cursor_slot, cursor_id, cursor_height
+    SELECT magic, network, security_parameter, started, since_slot, since_id, since_height, cursor_slot, cursor_id,
+        cursor_height
     FROM chain"""
 ERAS: Final = "SELECT start_slot, start_ms, slot_ms FROM era ORDER BY start_slot"
 BEGIN_AT: Final = """
-    UPDATE chain SET started = 1, since_slot = ?1, since_id = ?2, cursor_slot = ?1, cursor_id = ?2,
-        cursor_height = ?3"""
+    UPDATE chain SET started = 1, since_slot = ?1, since_id = ?2, since_height = ?3, cursor_slot = ?1,
+        cursor_id = ?2, cursor_height = ?3"""
 ADD_BLOCK: Final = "INSERT INTO block (slot, block_id, height) VALUES (?, ?, ?)"
 MOVE_CURSOR: Final = "UPDATE chain SET cursor_slot = ?, cursor_id = ?, cursor_height = ?"
 SEE_TIP: Final = "UPDATE chain SET tip_slot = ?, tip_height = ?"
@@ -39,7 +41,10 @@ BLOCKS: Final = "SELECT slot, block_id, height FROM block ORDER BY slot DESC"
 THIN_OUT: Final = "DELETE FROM block WHERE height < ? AND height % 1000 <> 0"
 FIND_BLOCK: Final = "SELECT height FROM block WHERE slot = ? AND block_id = ?"
 FORGET_BLOCKS: Final = "DELETE FROM block WHERE slot > ?"
-START_EARLIER: Final = "UPDATE chain SET since_slot = ?1, since_id = ?2 WHERE since_slot > coalesce(?1, -1)"
+START_EARLIER: Final = """
+    UPDATE chain SET since_slot = ?1, since_id = ?2, since_height = NULL WHERE since_slot > coalesce(?1, -1)"""
+MEASURE_START: Final = """
+    UPDATE chain SET since_height = ? WHERE since_height IS NULL AND since_slot = cursor_slot"""
 WATCH_EARLIER: Final = "UPDATE watch SET since_slot = ?1, since_id = ?2 WHERE since_slot > coalesce(?1, -1)"
 
 
@@ -49,6 +54,7 @@ class Standing:
 
     network: Network
     since: Place | None
+    since_height: BlockHeight | None
     cursor: Checkpoint
 
 
@@ -57,8 +63,9 @@ async def claim(db: Connection, network: Network) -> Standing:
     try:
         standing = await read(db)
     except errors.NoDatabase:
-        await db.execute(CLAIM, (network.magic, network.name, network.security_parameter))
-        await learn(db, network)
+        async with transaction(db):
+            await db.execute(CLAIM, (network.magic, network.name, network.security_parameter))
+            await learn(db, network)
         standing = await read(db)
     if standing.network.magic != network.magic:
         raise errors.AnotherNetworkInDatabase(
@@ -73,11 +80,12 @@ async def read(db: Connection) -> Standing:
     rows = list(await db.execute_fetchall(STANDING))
     if not rows:
         raise errors.NoDatabase("the database is empty: nothing was followed into it yet")
-    magic, name, k, started, since_slot, since_id, slot, block_id, height = rows[0]
+    magic, name, k, started, since_slot, since_id, since_height, slot, block_id, height = rows[0]
     eras = tuple(Era(*row) for row in await db.execute_fetchall(ERAS))
     return Standing(
         Network(name, magic, k, eras),
         _place(since_slot, since_id) if started else None,
+        since_height,
         Checkpoint(_place(slot, block_id), height),
     )
 
@@ -97,9 +105,17 @@ async def begin(db: Connection, since: Checkpoint) -> None:
 
 
 async def advance(
-    db: Connection, blocks: Iterable[tuple[Slot, bytes, BlockHeight]], cursor: Checkpoint, keep: int
+    db: Connection,
+    blocks: Iterable[tuple[Slot, bytes, BlockHeight]],
+    first: BlockHeight,
+    cursor: Checkpoint,
+    keep: int,
 ) -> None:
-    """Move the cursor, remember blocks on the way, and thin out those that lie `keep` below."""
+    """Move the cursor, remember blocks on the way, and thin out those that lie `keep` below.
+
+    `first` is the height of the first block on the way; it tells how high the start lies.
+    """
+    await db.execute(MEASURE_START, (first - 1,))
     await db.executemany(ADD_BLOCK, [(slot, block_id.hex(), height) for slot, block_id, height in blocks])
     await db.execute(MOVE_CURSOR, (*_columns(cursor.place), cursor.height))
     if cursor.height is not None:
@@ -122,7 +138,9 @@ async def height_of(db: Connection, place: Place, standing: Standing) -> BlockHe
     if isinstance(place, Point):
         for (height,) in await db.execute_fetchall(FIND_BLOCK, (place.slot, place.id.hex())):
             return int(height)
-    if standing.since is not None and (place == standing.since or slot_of(place) < slot_of(standing.since)):
+    if standing.since is not None and place == standing.since:
+        return standing.since_height
+    if standing.since is not None and slot_of(place) < slot_of(standing.since):
         return None
     raise errors.PointNotKept(f"the database does not know {place}")
 
@@ -152,7 +170,7 @@ async def remembered(db: Connection, standing: Standing) -> tuple[Checkpoint, ..
         indices.append(len(kept) - 1)
     points = [standing.cursor, *(kept[i] for i in indices)]
     if isinstance(standing.since, Point):
-        points.append(Checkpoint(standing.since, None))
+        points.append(Checkpoint(standing.since, standing.since_height))
     unique = {point.place: point for point in reversed(points)}
     ordered = sorted(unique.values(), key=lambda point: slot_of(point.place), reverse=True)
     return tuple(point for point in ordered if len(ordered) == 1 or isinstance(point.place, Point))

@@ -19,7 +19,7 @@ class Batch:
     rows: int = 0
     deltas: list[Delta] = field(default_factory=list)
     marks: list[tuple[Slot, bytes, BlockHeight]] = field(default_factory=list)
-    cursor: Checkpoint | None = None
+    first: Header | None = None
     last: Header | None = None
 
     def add(self, delta: Delta | None, header: Header, tip: Tip) -> None:
@@ -29,6 +29,7 @@ class Batch:
             self.deltas.append(delta)
             self.rows += len(delta.created) + len(delta.spent) + len(delta.revealed)
         if header.slot is not None:
+            self.first = self.first or header
             self.last = header
             if tip.height - header.height <= self.keep or header.height % SPARSE == 0:
                 self.marks.append((header.slot, header.id, header.height))

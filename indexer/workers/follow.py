@@ -91,6 +91,12 @@ class Follower:
 
         Raises the errors that no new session can mend: see `errors`.
         """
+        with named_errors():
+            await self._run()
+        self.status.phase, self.status.reason = Phase.STOPPED, "the follower has stopped"
+        log.info("follower.stopped", cursor=str(self._standing.cursor.place), height=self._standing.cursor.height)
+
+    async def _run(self) -> None:
         self._standing = await checkpoints.claim(self._db, self._network)
         self._network = replace(self._standing.network, name=self._network.name)
         failures = 0
@@ -107,8 +113,6 @@ class Follower:
                 wait = self._pace.retry_after(failures)
                 log.warning("session.broken", code=error.code, reason=str(error), retry_in_s=round(wait, 2))
                 await self._sleep(wait)
-        self.status.phase, self.status.reason = Phase.STOPPED, "the follower has stopped"
-        log.info("follower.stopped", cursor=str(self._standing.cursor.place), height=self._standing.cursor.height)
 
     async def _follow(self, session: Session) -> None:
         """One session, from the intersection to its end."""
@@ -156,6 +160,7 @@ class Follower:
     async def _remembered(self, session: Session) -> tuple[Checkpoint, ...]:
         """The points to offer. On a database that has not started, the place that `since` names."""
         if self._standing.since is not None:
+            self._standing = await checkpoints.read(self._db)
             return await checkpoints.remembered(self._db, self._standing)
         if self._since != "tip":
             return (Checkpoint(self._since, None),)
@@ -294,14 +299,13 @@ class Follower:
             return
         cursor = batch.close()
         self._batch = Batch(batch.keep)
-        if cursor is None:
+        if cursor is None or batch.first is None:
             return  # boundary blocks alone: they come again
-        with named_errors():
-            async with transaction(self._db):
-                await projection.apply(self._db, batch.deltas)
-                await checkpoints.advance(self._db, batch.marks, cursor, batch.keep)
-                if self.status.tip is not None:
-                    await checkpoints.see_tip(self._db, self.status.tip)
+        async with transaction(self._db):
+            await projection.apply(self._db, batch.deltas)
+            await checkpoints.advance(self._db, batch.marks, batch.first.height, cursor, batch.keep)
+            if self.status.tip is not None:
+                await checkpoints.see_tip(self._db, self.status.tip)
         self.status.commits += 1
         self._stand(cursor)
         self._progress.tell(batch, cursor, self.status, asyncio.get_running_loop().time())

@@ -1,7 +1,9 @@
 """Everything that can go wrong between us and Ogmios: a named error or a reconnect, and never a wrong row."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -12,7 +14,10 @@ from indexer.chain.address import CredentialKind
 from indexer.chain.network import KNOWN
 from indexer.chain.point import Point
 from indexer.chain.watch import Watch, parse_watch
+from indexer.edge import ogmios as edge
 from indexer.status import Phase
+from indexer.store.db import opened
+from indexer.workers.follow import Follower
 from tests.support.blocks import CAST, WATCHES, Block, Recipe, make_chain, make_fork
 from tests.support.faults import Fault, Kind
 from tests.support.following import IMPATIENT, daemon, follow, outputs, place_of, replayed, select, until
@@ -130,6 +135,18 @@ async def test_an_intersection_more_than_k_below_stops_with_the_way_out(tmp_path
     assert before == outputs(path)
 
 
+async def test_the_start_of_history_is_no_back_door_to_a_deeper_rollback(tmp_path: Path) -> None:
+    """The only common point is the one that history starts at, and that lies more than k below."""
+    path, since = tmp_path / "db.sqlite", place_of(CHAIN[:20])
+    async with FakeOgmios(CHAIN, security_parameter=10) as ogmios:
+        await follow(path, ogmios.port, WATCHED, since=since)
+        before = outputs(path)
+        ogmios.replace(CHAIN[:20] + make_chain(Random(8), 200, on=CHAIN[:20]), disconnect=True)
+        with pytest.raises(errors.IntersectionTooDeep, match=str(since)):
+            await follow(path, ogmios.port, WATCHED)
+    assert before == outputs(path)
+
+
 async def test_another_chain_of_the_same_network_is_never_taken_for_ours(tmp_path: Path) -> None:
     """No common point but the origin: stop, do not start over."""
     path = tmp_path / "db.sqlite"
@@ -168,6 +185,31 @@ async def test_every_handwriting_is_read(tmp_path: Path) -> None:
     """A proxy may re-serialise: indented, sorted, shuffled, escaped, each in turn."""
     path = tmp_path / "db.sqlite"
     async with FakeOgmios(CHAIN, styles=(None, "spaced", "indented", "shuffled", "sorted", "escaped")) as ogmios:
+        await follow(path, ogmios.port, WATCHED)
+    assert replayed(CHAIN, WATCHES) == outputs(path)
+
+
+async def test_a_database_that_somebody_else_locks_is_named(tmp_path: Path) -> None:
+    """Wherever in a session it is met: an error of ours, not a traceback."""
+    path = tmp_path / "db.sqlite"
+    async with FakeOgmios(CHAIN) as ogmios:
+        await follow(path, ogmios.port, WATCHED)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(errors.DatabaseUnusable, match="locked"):
+            await follow(path, ogmios.port, WATCHED)
+        other.close()
+
+
+async def test_a_full_disk_is_named_and_what_is_committed_stays(tmp_path: Path) -> None:
+    """SQLite is told that there is no room for more pages; with room again, the rows end as they must."""
+    path = tmp_path / "db.sqlite"
+    async with FakeOgmios(CHAIN) as ogmios:
+        async with opened(path) as db:
+            await db.execute("PRAGMA max_page_count = 40")
+            connect = partial(edge.session, ogmios.url, {}, 5.0)
+            with pytest.raises(errors.DatabaseUnusable, match="full"):
+                await Follower(db, connect, KNOWN["preview"], WATCHED, until="tip", pace=IMPATIENT).run()
         await follow(path, ogmios.port, WATCHED)
     assert replayed(CHAIN, WATCHES) == outputs(path)
 

@@ -120,3 +120,13 @@ def test_an_output_released_is_not_looked_for_any_longer() -> None:
     assert sieve.may_concern_us(text)
     sieve.release(OutputReference(b"t" * 32, 1))
     assert not sieve.may_concern_us(text)
+
+
+def test_an_id_that_begins_like_one_of_ours_is_not_ours() -> None:
+    """Two ids with the same first 64 bits can be made with some effort; spending one must not drop the other."""
+    ours, twin = OutputReference(b"12345678" + b"a" * 24, 0), OutputReference(b"12345678" + b"b" * 24, 0)
+    sieve = Sieve(Watches(), [ours])
+    assert not sieve.holds(twin)
+    sieve.release(twin)
+    assert sieve.holds(ours)
+    assert sieve.may_concern_us(b'{"transaction":{"id":"%s"},"index":0}' % ours.transaction_id.hex().encode())

@@ -13,8 +13,9 @@ from indexer.edge import http, ogmios
 from indexer.edge.files import only_writer
 from indexer.status import FollowerStatus
 from indexer.store.db import opened
-from indexer.workers.follow import Follower, Since, Until
+from indexer.workers.follow import Follower
 from indexer.workers.pace import Pace
+from indexer.workers.session import Since, Until
 
 log = structlog.get_logger(__name__)
 

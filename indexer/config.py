@@ -4,9 +4,19 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from indexer import errors
 from indexer.chain.address import CredentialKind
@@ -36,6 +46,13 @@ class DatabaseSection(Section):
 
     path: Path = Path("data/indexer.sqlite")
 
+    @field_validator("path")
+    @classmethod
+    def _a_file(cls, path: Path) -> Path:
+        if "\0" in str(path) or not path.name:
+            raise ValueError("give the path of a file")
+        return path
+
 
 class OgmiosSection(Section):
     """The node, through Ogmios."""
@@ -49,6 +66,8 @@ class OgmiosSection(Section):
     def _websocket(cls, url: str) -> str:
         if not url.startswith(("ws://", "wss://")):
             raise ValueError("an Ogmios URL begins with ws:// or wss://")
+        if not urlsplit(url).hostname:
+            raise ValueError("an Ogmios URL names a host")
         return url
 
 
@@ -100,7 +119,7 @@ class Config(BaseSettings):
         frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", populate_by_name=True
     )
 
-    network: Annotated[str | int, Field()] = "devnet"
+    network: StrictStr | Annotated[StrictInt, Field(ge=0)] = "devnet"
     database: DatabaseSection = DatabaseSection()
     ogmios: OgmiosSection = OgmiosSection()
     follow: FollowSection = FollowSection()
@@ -166,6 +185,8 @@ def load(path: Path) -> Config:
         config.watches()
     except ValidationError as error:
         raise errors.ConfigInvalid(f"{path}: {_told(error)}") from error
+    except SettingsError as error:
+        raise errors.ConfigInvalid(f"an {PREFIX}… environment variable: {error}") from error
     return _absolute(config, path.absolute().parent)
 
 
@@ -182,8 +203,8 @@ def _absolute(config: Config, base: Path) -> Config:
 def _refuse_unknown_environment() -> None:
     """A misspelt override would be ignored in silence otherwise."""
     for name in os.environ:
-        if name.startswith(PREFIX):
-            section = name.removeprefix(PREFIX).partition("__")[0].lower()
+        if name.upper().startswith(PREFIX):
+            section = name.upper().removeprefix(PREFIX).partition("__")[0].lower()
             if section not in Config.model_fields:
                 raise errors.ConfigInvalid(f"the environment variable {name} sets a key that does not exist")
 

@@ -165,6 +165,14 @@ class DatabaseUnusable(IndexerError):
     hint = "check path, permissions and free room; what is committed is safe, and the next run goes on from there"
 
 
+class DatabaseBusy(SessionBroken):
+    """Another process holds the database for longer than we wait. The follower tries again for ever."""
+
+    code = "database.busy"
+    hint = "let whatever writes to it finish (a VACUUM, an open transaction): only the daemon should write"
+    exit_code = 1
+
+
 class SchemaTooNew(IndexerError):
     """The database was written by a later version."""
 

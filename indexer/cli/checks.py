@@ -1,5 +1,6 @@
 """`indexer init`: a configuration where there is none, and a look at everything that `run` needs."""
 
+import os
 import re
 import shutil
 from importlib.resources import files
@@ -133,7 +134,14 @@ def _disk(loaded: Config) -> Check:
 async def _database(loaded: Config) -> Check:
     path = loaded.database.path
     if not path.exists():
-        return Check(name="database", ok=True, found=f"none yet; `run` makes {path}")
+        folder = next(p for p in path.parents if p.exists())
+        return Check(
+            name="database",
+            ok=folder.is_dir() and os.access(folder, os.W_OK | os.X_OK),
+            found=f"none yet; `run` makes {path}",
+            hint=f"{folder} is no directory that we may write to",
+            exit_code=1,
+        )
     try:
         with only_writer(path):
             async with opened(path) as db:

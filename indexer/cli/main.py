@@ -1,5 +1,6 @@
 """`indexer`: the commands, and what is common to them."""
 
+import json
 import sys
 import traceback
 from pathlib import Path
@@ -20,7 +21,9 @@ app = typer.Typer(
 follow.add_to(app)
 start.add_to(app)
 
-BUG = 70
+USAGE, BUG = 2, 70
+# typer does not export the class, and where it lives depends on its version.
+USAGE_ERROR = typer.BadParameter.__mro__[1]
 
 
 @app.callback()
@@ -45,7 +48,22 @@ def _print_version(on: bool) -> None:
 def main() -> None:
     """The console script. What nobody foresaw keeps its traceback, and exits 70."""
     try:
-        app()
-    except Exception:  # noqa: BLE001 -- the last line of defence: report, and tell the shell
+        sys.exit(app(standalone_mode=False))
+    except typer.Abort:
+        typer.echo("aborted", err=True)
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 -- the last line of defence: report, and tell the shell
+        if isinstance(error, USAGE_ERROR) and "--json" not in sys.argv:
+            error.show()  # type: ignore[attr-defined]  # see USAGE_ERROR
+            sys.exit(USAGE)
+        if isinstance(error, USAGE_ERROR):
+            _tell_error("usage", str(error), "see --help")
+            sys.exit(USAGE)
         traceback.print_exc()
+        if "--json" in sys.argv:
+            _tell_error("bug", f"{type(error).__name__}: {error}", "please report it with what is on stderr")
         sys.exit(BUG)
+
+
+def _tell_error(code: str, message: str, hint: str) -> None:
+    typer.echo(json.dumps({"error": {"code": code, "message": message, "hint": hint}}))

@@ -16,6 +16,7 @@ def only_writer(database: Path) -> Iterator[None]:
     A lock of the kernel's on `<database>.lock`, which a killed process leaves behind without holding it; the
     file names the holder. Raises AlreadyRunning or DatabaseUnusable.
     """
+    database = database.resolve()  # by whatever name it goes, it is one database
     path = database.with_name(database.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

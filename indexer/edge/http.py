@@ -99,7 +99,14 @@ async def serving(
 
     try:
         server = await serve(
-            no_websocket, host, port, process_request=answer, server_header=None, compression=None, logger=_SILENT
+            no_websocket,
+            host,
+            port,
+            process_request=answer,
+            server_header=None,
+            compression=None,
+            open_timeout=1,
+            logger=_SILENT,
         )
     except OSError as error:
         raise errors.PortTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error

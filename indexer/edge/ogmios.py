@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from indexer.edge.files import read_private
 from indexer.ogmios import queries, wire
 
 _SILENT: Final = logging.Logger("ogmios", logging.CRITICAL + 1)  # what it would log, we raise
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: *[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _NOT_IN_THIS_ERA: Final = 2002  # also of network queries, while the node's ledger is in Byron
 
 
@@ -65,7 +68,7 @@ class Session:
                 f"(magic {network.magic})"
             )
         if network.name in KNOWN and KNOWN[network.name].eras:
-            return network.told(k, network.eras)
+            return network.told(k, KNOWN[network.name].eras)
         start = await self._query("queryNetwork/startTime", None)
         summaries = await self._query("queryLedgerState/eraSummaries", None)
         if start is None or summaries is None:
@@ -91,7 +94,7 @@ class Session:
             return reply["result"]
         except TimeoutError as error:
             raise errors.RequestTimedOut(f"no answer to {method} within {self._timeout_s:g} s") from error
-        except (msgspec.MsgspecError, KeyError, TypeError, RecursionError) as error:
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise errors.ReplyGarbled(f"an answer to {method} that is none") from error
 
     async def _check_health(self, network: Network) -> None:
@@ -124,9 +127,10 @@ async def session(url: str, headers: Mapping[str, str], timeout_s: float) -> Asy
             open_timeout=timeout_s,
             close_timeout=0.1,  # what Ogmios still has for us is of no use to a session that ends
             user_agent_header=None,
+            proxy=None if urlsplit(url).hostname in _LOOPBACK else True,
             logger=_SILENT,
         )
-    except (WebSocketException, OSError, ValueError, EOFError) as error:
+    except (WebSocketException, OSError, ValueError, EOFError, ImportError) as error:
         raise errors.Unreachable(
             f"cannot connect to Ogmios at {shown_url(url)}: {error or type(error).__name__}"
         ) from error
@@ -166,8 +170,8 @@ def read_headers(path: Path | None) -> dict[str, str]:
     headers = {}
     for number, line in enumerate(read_private(path).splitlines(), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
-            name, colon, value = line.partition(":")
-            if not colon or not name.strip() or not value.strip():
+            name, _, value = line.partition(":")
+            if not _HEADER.fullmatch(line.strip()):
                 raise errors.FileUnusable(f"{path}, line {number}: not of the form `Name: value`")
             headers[name.strip()] = value.strip()
     return headers

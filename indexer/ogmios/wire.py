@@ -109,7 +109,9 @@ def _compact_block(text: bytes) -> RollForward | None:
         return None
     try:
         block = _HEAD_DECODER.decode(text[head.end() : start] + b"}")
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    if block.slot is None:  # it may stand after the transactions
         return None
     return RollForward(
         _header(block), _compact_tip(*tail.groups()), text, (start + len(_TRANSACTIONS) - 1, tail.start() + 1)
@@ -197,7 +199,7 @@ def _tip(text: bytes) -> Tip | Origin:
     tip = _PLACE_DECODER.decode(text)
     if isinstance(tip, str):
         return _origin(tip)
-    if tip.height is None or not tip.height >= 0:
+    if tip.height is None or tip.height > MAX_INTEGER or not tip.height >= 0:
         raise ValueError("a tip without a height")
     return Tip(_point(tip), tip.height)
 

@@ -130,7 +130,6 @@ async def see_tip(db: Connection, tip: Tip | Origin) -> None:
 async def height_of(db: Connection, place: Place, standing: Standing) -> BlockHeight | None:
     """The height of a place that a rollback can lead to; None where only the next block will tell.
 
-    A place before our history began is as good as its beginning: nothing of ours lies in between.
     Raises PointNotKept.
     """
     if place == standing.cursor.place:
@@ -140,8 +139,6 @@ async def height_of(db: Connection, place: Place, standing: Standing) -> BlockHe
             return int(height)
     if standing.since is not None and place == standing.since:
         return standing.since_height
-    if standing.since is not None and slot_of(place) < slot_of(standing.since):
-        return None
     raise errors.PointNotKept(f"the database does not know {place}")
 
 
@@ -155,20 +152,22 @@ async def rewind(db: Connection, to: Checkpoint) -> None:
 
 
 async def remembered(db: Connection, standing: Standing) -> tuple[Checkpoint, ...]:
-    """Points to offer to a node, newest first: dense near the cursor, then ever sparser, the start last.
+    """Points to offer to a node, newest first: dense down to k, then ever sparser, the start last.
 
     Never the origin, unless nothing was read yet: a node that knows none of our points must not be taken for
     one to start over with.
     """
     kept = [Checkpoint(Point(slot, bytes.fromhex(i)), height) for slot, i, height in await db.execute_fetchall(BLOCKS)]
-    indices = [*range(min(10, len(kept)))]
-    step = 16
-    while step < len(kept):
-        indices.append(step)
+    k, height = standing.network.security_parameter or 0, standing.cursor.height
+    reachable = [point for point in kept if height is not None and height - (point.height or 0) <= k]
+    # The last of them lies k below: without it, an honest fork of that depth would look like a deeper one.
+    offered = [*reachable[:10], *reachable[10::8], *reachable[-1:]]
+    older = kept[len(reachable) :]
+    step = 1
+    while step <= len(older):
+        offered.append(older[step - 1])
         step *= 2
-    if kept:
-        indices.append(len(kept) - 1)
-    points = [standing.cursor, *(kept[i] for i in indices)]
+    points = [standing.cursor, *offered, *older[-1:]]
     if isinstance(standing.since, Point):
         points.append(Checkpoint(standing.since, standing.since_height))
     unique = {point.place: point for point in reversed(points)}

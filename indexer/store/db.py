@@ -22,7 +22,7 @@ from indexer import errors
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
-    "PRAGMA busy_timeout = 5000",  # a reader that checkpoints, a backup: wait for it
+    "PRAGMA busy_timeout = 2000",  # a reader that checkpoints, a backup: wait for it
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
@@ -42,7 +42,7 @@ async def opened(path: Path) -> AsyncIterator[Connection]:
             for pragma in _PRAGMAS:
                 await db.execute(pragma)
             await migrate(db)
-        yield db
+            yield db
     finally:
         await db.close()
 
@@ -61,7 +61,7 @@ async def opened_for_reading(path: Path) -> AsyncIterator[Connection]:
             if version == 0:
                 raise errors.NoDatabase(f"{path} is not a database of the indexer")
             _refuse_newer(version)
-        yield db
+            yield db
     finally:
         await db.close()
 
@@ -92,6 +92,8 @@ class named_errors:  # noqa: N801 -- used as a function is
         if isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
             error, sqlite3.IntegrityError | sqlite3.ProgrammingError
         ):
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise errors.DatabaseBusy(f"{self._path} is locked by another process") from error
             raise errors.DatabaseUnusable(f"{self._path}: {error}") from error
 
 
@@ -112,6 +114,8 @@ async def migrate(db: Connection) -> None:
     """Apply the migrations that are missing, each in a transaction of its own. Raises SchemaTooNew."""
     version = await schema_version(db)
     _refuse_newer(version)
+    if version == 0 and await db.execute_fetchall("SELECT 1 FROM sqlite_master"):
+        raise errors.DatabaseUnusable("the database holds tables of something else")
     for number, sql in enumerate(migrations()[version:], start=version + 1):
         async with transaction(db):
             for statement in statements(sql):

@@ -29,6 +29,8 @@ FORGET_SPENDS: Final = "UPDATE output SET spent_slot = NULL, spent_by = NULL WHE
 FORGET_DATUMS: Final = "DELETE FROM datum WHERE slot > ?"
 ROLLBACK: Final = (FORGET_OUTPUTS, FORGET_ASSETS, FORGET_SPENDS, FORGET_DATUMS)
 
+CREATED_SINCE: Final = "SELECT transaction_id, output_index FROM output WHERE created_slot > ?"
+SPENT_SINCE: Final = "SELECT transaction_id, output_index FROM output WHERE spent_slot > ?1 AND created_slot <= ?1"
 HELD: Final = "SELECT transaction_id, output_index FROM output WHERE spent_slot IS NULL"
 
 
@@ -59,8 +61,12 @@ async def rollback(db: Connection, to: Slot) -> None:
 
 async def held(db: Connection) -> list[OutputReference]:
     """The unspent outputs."""
-    rows = await db.execute_fetchall(HELD)
-    return [OutputReference(bytes.fromhex(transaction_id), index) for transaction_id, index in rows]
+    return await _references(db, HELD)
+
+
+async def undone(db: Connection, to: Slot) -> tuple[list[OutputReference], list[OutputReference]]:
+    """What a rollback to the slot will take away, and what it will make unspent again."""
+    return await _references(db, CREATED_SINCE, to), await _references(db, SPENT_SINCE, to)
 
 
 def assets_json(assets: Iterable[tuple[bytes, bytes, int]]) -> str:
@@ -69,6 +75,11 @@ def assets_json(assets: Iterable[tuple[bytes, bytes, int]]) -> str:
         {f"{policy.hex()}.{name.hex()}" if name else policy.hex(): quantity for policy, name, quantity in assets},
         separators=(",", ":"),
     )
+
+
+async def _references(db: Connection, sql: str, *parameters: object) -> list[OutputReference]:
+    rows = await db.execute_fetchall(sql, parameters)
+    return [OutputReference(bytes.fromhex(transaction_id), index) for transaction_id, index in rows]
 
 
 def _key(reference: OutputReference) -> tuple[str, int]:

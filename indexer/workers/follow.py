@@ -9,14 +9,13 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Literal, Protocol, TypeAlias
 
 import structlog
 from aiosqlite import Connection
 
 from indexer import errors
 from indexer.chain.network import Network
-from indexer.chain.point import ORIGIN, Checkpoint, Origin, Place, Point, Tip, slot_of
+from indexer.chain.point import ORIGIN, BlockHeight, Checkpoint, Origin, Place, Point, Tip, slot_of
 from indexer.chain.time import slot_to_ms
 from indexer.chain.watch import Watch, Watches
 from indexer.domain.observe import observe
@@ -31,27 +30,9 @@ from indexer.store.db import named_errors, transaction
 from indexer.workers.batch import Batch
 from indexer.workers.pace import Pace
 from indexer.workers.progress import Progress
+from indexer.workers.session import Session, Since, Until
 
 log = structlog.get_logger(__name__)
-
-Since: TypeAlias = Place | Literal["tip"]
-Until: TypeAlias = Point | Literal["tip"] | None
-
-
-class Session(Protocol):
-    """What the follower needs of a connection to Ogmios."""
-
-    async def identify(self, network: Network) -> Network:
-        """Check the node's network; fill in what only the node knows."""
-
-    async def find_intersection(self, points: tuple[Place, ...]) -> None:
-        """Ask where to start."""
-
-    async def ask(self, blocks: int) -> None:
-        """Ask for so many blocks."""
-
-    async def receive(self) -> bytes:
-        """The next message."""
 
 
 class Follower:
@@ -78,6 +59,8 @@ class Follower:
         self._standing: checkpoints.Standing
         self._state: chainsync.State
         self._watches, self._sieve = Watches(), Sieve(Watches())
+        self._current = False  # whether the sieve holds what database and batch hold
+        self._settled = False  # whether this session has told us how far our chain is the node's
         self._batch = Batch(0)
         self._heard = 0.0  # loop time of the last message
         self._progress = Progress(self._pace.progress_s)
@@ -92,20 +75,23 @@ class Follower:
         Raises the errors that no new session can mend: see `errors`.
         """
         with named_errors():
-            await self._run()
+            self._standing = await checkpoints.claim(self._db, self._network)
+        self._network = replace(self._network, security_parameter=self._standing.network.security_parameter)
+        if not self._network.eras:
+            self._network = replace(self._network, eras=self._standing.network.eras)
+        await self._run()
         self.status.phase, self.status.reason = Phase.STOPPED, "the follower has stopped"
         log.info("follower.stopped", cursor=str(self._standing.cursor.place), height=self._standing.cursor.height)
 
     async def _run(self) -> None:
-        self._standing = await checkpoints.claim(self._db, self._network)
-        self._network = replace(self._standing.network, name=self._network.name)
         failures = 0
         while not self._stopping.is_set():
             commits = self.status.commits
             try:
-                async with self._connect() as session:
-                    await self._follow(session)
-                    break
+                with named_errors():
+                    async with self._connect() as session:
+                        await self._follow(session)
+                        break
             except errors.SessionBroken as error:
                 failures = 1 if self.status.commits > commits else failures + 1
                 self.status.phase, self.status.reason = Phase.CONNECTING, str(error)
@@ -117,6 +103,7 @@ class Follower:
     async def _follow(self, session: Session) -> None:
         """One session, from the intersection to its end."""
         self._heard = asyncio.get_running_loop().time()
+        self._settled = False
         network = await session.identify(self._network)
         if network != self._network or self._standing.network != network:
             await self._learn(network)
@@ -129,10 +116,13 @@ class Follower:
                 await self._commit()
                 if news is not None:
                     await self._roll_back(news)
+                    self._settled = self._settled or await self._is_settled()
                 if isinstance(self._state, chainsync.Following) and self._reached():
                     log.info("until.reached", cursor=str(self._standing.cursor.place))
                     return
         except errors.IntersectionNotFound as error:
+            if first and self._since == "tip":
+                raise errors.RequestRefused("the tip to start from was rolled back: once more") from error
             if first and self._standing.since is None:
                 raise errors.SincePointUnknown(
                     f"the node does not know the starting point {remembered[0].place}"
@@ -184,8 +174,13 @@ class Follower:
             self._standing = await checkpoints.read(self._db)
             followed = await watches.reconcile(self._db, self._configured, self._standing.cursor.place)
             await checkpoints.see_tip(self._db, tip)
-        self._watches = Watches.of(entry.watch for entry in followed)
-        await self._reload()
+        watched = Watches.of(entry.watch for entry in followed)
+        if watched != self._watches or not self._current:
+            self._watches = watched
+            self._sieve = Sieve(self._watches, await projection.held(self._db))
+            self._current = True
+        self._batch = Batch(self._k + checkpoints.MARGIN)
+        self._stand(self._standing.cursor)
         if self._until == "tip":
             self._target = tip.point if isinstance(tip, Tip) else None
         for entry in followed:
@@ -198,12 +193,6 @@ class Follower:
             watches=len(followed),
             tip=getattr(tip, "height", None),
         )
-
-    async def _reload(self) -> None:
-        """What we hold and where we stand, as the database has it."""
-        self._sieve = Sieve(self._watches, await projection.held(self._db))
-        self._batch = Batch(self._k + checkpoints.MARGIN)
-        self._stand(self._standing.cursor)
 
     # --- replies
 
@@ -301,11 +290,13 @@ class Follower:
         self._batch = Batch(batch.keep)
         if cursor is None or batch.first is None:
             return  # boundary blocks alone: they come again
+        self._current = False
         async with transaction(self._db):
             await projection.apply(self._db, batch.deltas)
             await checkpoints.advance(self._db, batch.marks, batch.first.height, cursor, batch.keep)
             if self.status.tip is not None:
                 await checkpoints.see_tip(self._db, self.status.tip)
+        self._current = True
         self.status.commits += 1
         self._stand(cursor)
         self._progress.tell(batch, cursor, self.status, asyncio.get_running_loop().time())
@@ -315,17 +306,33 @@ class Follower:
         was = self._standing.cursor
         if news.point == was.place:
             return
-        try:
-            height = await checkpoints.height_of(self._db, news.point, self._standing)
-        except errors.PointNotKept as error:
-            raise errors.RollbackPointUnknown(f"the node rolls back to {news.point}, which we do not know") from error
+        height = await self._height_of(news.point)
+        created, spent = await projection.undone(self._db, slot_of(news.point))
+        self._current = False
         await rewind(self._db, Checkpoint(news.point, height))
+        for reference in created:
+            self._sieve.release(reference)
+        for reference in spent:
+            self._sieve.hold(reference)
+        self._current = True
         self._standing = await checkpoints.read(self._db)
-        await self._reload()
+        self._stand(self._standing.cursor)
         depth = None if was.height is None or height is None else was.height - height
         self.status.rollbacks += 1
         self.status.blocks_rolled_back += depth or 0
         log.info("chain.rolled_back", to=str(news.point), depth=depth)
+
+    async def _height_of(self, point: Place) -> BlockHeight | None:
+        """The height of a point that the node rolls back to.
+
+        One before our history began is as good as its beginning: nothing of ours lies in between.
+        """
+        if self._standing.since is not None and slot_of(point) < slot_of(self._standing.since):
+            return None
+        try:
+            return await checkpoints.height_of(self._db, point, self._standing)
+        except errors.PointNotKept as error:
+            raise errors.RollbackPointUnknown(f"the node rolls back to {point}, which we do not know") from error
 
     def _stand(self, cursor: Checkpoint) -> None:
         self._standing = replace(self._standing, cursor=cursor)
@@ -336,11 +343,26 @@ class Follower:
             else None
         )
 
+    async def _is_settled(self) -> bool:
+        """The first rollback of a session is behind us, so the cursor is on the node's chain.
+
+        Raises UntilPassed where `until` would lie behind the cursor, and does not.
+        """
+        target = self._target
+        if self._until != "tip" and target is not None and target.slot <= slot_of(self._standing.cursor.place):
+            try:
+                await checkpoints.height_of(self._db, target, self._standing)
+            except errors.PointNotKept as error:
+                raise errors.UntilPassed(f"we stand at {self._standing.cursor.place}, and hold no {target}") from error
+        return True
+
     def _reached(self) -> bool:
         """Whether `until` is behind us. Raises UntilPassed where the chain went around it.
 
         A tip that a fork took away may never come: then the tip of the day will do.
         """
+        if not self._settled:
+            return False
         if self._until == "tip" and self._at_tip:
             return True
         if self._target is None:

@@ -134,14 +134,39 @@ def test_rolling_back_and_rebuilding_lead_to_the_same_rows_again(replay: int, tm
     assert before == outputs(database)
 
 
+def test_a_second_name_for_the_database_is_no_way_around_the_lock(replay: int, tmp_path: Path) -> None:
+    """A symbolic link leads to the same one writer."""
+    process = start(configure(tmp_path, replay), "run")
+    log_line(process, "blocks.applied")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "db.sqlite").symlink_to(tmp_path / "db.sqlite")
+    refused = command(configure(tmp_path / "other", replay), "rollback", "origin", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (1, "database.locked")
+    process.terminate()
+    process.communicate(timeout=5)
+
+
+def test_an_idle_connection_to_the_health_port_does_not_delay_the_end(replay: int, tmp_path: Path) -> None:
+    """Somebody connected and never asked."""
+    process = start(configure(tmp_path, replay), "run")
+    port = log_line(process, "daemon.started")["http_port"]
+    log_line(process, "blocks.applied")
+    with socket.create_connection(("127.0.0.1", port)):
+        process.terminate()
+        process.communicate(timeout=5)
+    assert process.returncode == 0
+
+
 def test_a_rollback_to_nowhere_is_refused(replay: int, tmp_path: Path) -> None:
     """A point that the database does not hold."""
     config = configure(tmp_path, replay)
-    answer(config, "run", "--until", "tip")
-    refused = command(config, "rollback", f"82916704.{'ab' * 32}")
-    assert refused.returncode == 1
-    assert "the database does not know" in refused.stderr
-    assert "hint:" in refused.stderr
+    first = json.loads(command(config, "run", "--until", "tip", "--json").stdout)
+    for slot in (82_916_704, 7):
+        refused = command(config, "rollback", f"{slot}.{'ab' * 32}")
+        assert refused.returncode == 1
+        assert "the database does not know" in refused.stderr
+        assert "hint:" in refused.stderr
+    assert answer(config, "check-status")["height"] == first["height"]
 
 
 REFUSED = {
@@ -185,8 +210,11 @@ def test_what_cannot_be_done_is_refused_in_a_sentence_with_a_hint(name: str, tmp
     [("run", "--since", "yesterday"), ("run", "--until", "origin"), ("rollback", "7"), ("run", "--colour"), ("fly",)],
 )
 def test_a_command_line_that_makes_no_sense_exits_2(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    """As shells expect."""
-    assert command(configure(tmp_path, 9), *arguments).returncode == 2
+    """As shells expect; with --json there is a document for programs."""
+    config = configure(tmp_path, 9)
+    assert command(config, *arguments).returncode == 2
+    as_json = command(config, *arguments, "--json")
+    assert (as_json.returncode, json.loads(as_json.stdout)["error"]["code"]) == (2, "usage")
 
 
 async def test_the_daemon_exits_as_the_design_says(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from indexer.edge import ogmios as edge
 from indexer.status import Phase
 from indexer.store.db import opened
 from indexer.workers.follow import Follower
-from tests.support.blocks import CAST, WATCHES, Block, Recipe, make_chain, make_fork
+from tests.support.blocks import CAST, WATCHES, Block, Recipe, block, make_chain, make_fork
 from tests.support.faults import Fault, Kind
 from tests.support.following import IMPATIENT, daemon, follow, outputs, place_of, replayed, select, until
 from tests.support.ogmios import FakeOgmios
@@ -189,16 +189,48 @@ async def test_every_handwriting_is_read(tmp_path: Path) -> None:
     assert replayed(CHAIN, WATCHES) == outputs(path)
 
 
-async def test_a_database_that_somebody_else_locks_is_named(tmp_path: Path) -> None:
-    """Wherever in a session it is met: an error of ours, not a traceback."""
+async def test_a_database_that_somebody_else_locks_is_waited_for(tmp_path: Path) -> None:
+    """Wherever in a session it is met; afterwards everything is there."""
     path = tmp_path / "db.sqlite"
-    async with FakeOgmios(CHAIN) as ogmios:
+    async with FakeOgmios(CHAIN, hidden=40) as ogmios:
+        async with daemon(path, ogmios.port, WATCHED) as follower:
+            await until(lambda: follower.status.cursor == place_of(CHAIN[:-40]))
+            other = sqlite3.connect(path, isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            ogmios.reveal()
+            await until(lambda: "locked by another process" in follower.status.reason)
+            other.close()
+            await until(lambda: follower.status.cursor == place_of(CHAIN))
+        assert replayed(CHAIN, WATCHES) == outputs(path)
+
+
+@pytest.mark.parametrize(("k", "depth"), [(40, 35), (40, 40), (100, 100), (432, 300), (432, 432)])
+async def test_a_fork_of_any_depth_up_to_k_while_we_were_away_is_followed(k: int, depth: int, tmp_path: Path) -> None:
+    """An honest fork is never taken for a deeper one, however far apart the points that we offer."""
+    path, recipe = tmp_path / "db.sqlite", Recipe(transactions=1, ebbs=0.0)
+    chain = make_chain(Random(k), k + 60, recipe)
+    async with FakeOgmios(chain, security_parameter=k) as ogmios:
         await follow(path, ogmios.port, WATCHED)
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(errors.DatabaseUnusable, match="locked"):
-            await follow(path, ogmios.port, WATCHED)
-        other.close()
+        ogmios.fork(depth, make_fork(Random(depth), chain, depth, depth + 1, recipe))
+        follower = await follow(path, ogmios.port, WATCHED)
+        assert follower.status.blocks_rolled_back <= min(k, depth + 8)
+        assert replayed(ogmios.chain, WATCHES) == outputs(path)
+
+
+async def test_until_is_judged_on_the_chain_of_the_node(tmp_path: Path) -> None:
+    """A slot battle lost while we were away: same height, same slot, another block."""
+    path, recipe = tmp_path / "db.sqlite", Recipe(ebbs=0.0)
+    chain = make_chain(Random(6), 40, recipe)
+    last = chain[-1]
+    same = {"slot": last["slot"], "height": last["height"], "ancestor": last["ancestor"], "era": last["era"]}
+    other = block([], **same, id="ab" * 32)
+    async with FakeOgmios(chain, security_parameter=40) as ogmios:
+        await follow(path, ogmios.port, WATCHED)
+        ogmios.fork(1, [other])
+        await follow(path, ogmios.port, WATCHED)
+        assert replayed(ogmios.chain, WATCHES) == outputs(path)
+        with pytest.raises(errors.UntilPassed):
+            await follow(path, ogmios.port, WATCHED, until=Point(last["slot"], bytes.fromhex(last["id"])))
 
 
 async def test_a_full_disk_is_named_and_what_is_committed_stays(tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ class FollowerMachine(RuleBasedStateMachine):
             for ref, row in expected.rows.items()
             for policy, name, quantity in row.assets
         } == assets(self.path)
+        held = {(r.transaction_id.hex(), r.index) for r in self.follower._sieve._held}
+        assert expected.unspent == held, "the sieve must equal a fresh load"
         assert expected.unspent == {ref for ref, row in rows.items() if row["spent_slot"] is None}
         kept = select(self.path, "SELECT slot, block_id AS id, height FROM blocks ORDER BY slot")
         with_slot = [{key: b[key] for key in ("slot", "id", "height")} for b in self.chain if not is_ebb(b)]

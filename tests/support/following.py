@@ -14,8 +14,9 @@ from indexer.chain.point import ORIGIN, Place, Point
 from indexer.chain.watch import Watch
 from indexer.edge import ogmios
 from indexer.store.db import opened
-from indexer.workers.follow import Follower, Since, Until
+from indexer.workers.follow import Follower
 from indexer.workers.pace import Pace
+from indexer.workers.session import Since, Until
 from tests.support.addresses import CredentialKind
 from tests.support.blocks import Block, Row, fold
 

@@ -49,6 +49,9 @@ def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pyte
         ("[[watch]]\ncredential = 'ab'\nknd = 'key'", "watch.0.knd: unknown key"),
         ("network = 'testnet'", "unknown network"),
         ("[ogmios]\nurl = 'http://x'", "begins with ws:// or wss://"),
+        ("[ogmios]\nurl = 'ws://'", "names a host"),
+        ("[database]\npath = ''", "path of a file"),
+        ("network = true", "network"),
         ("[http]\nlisten = '9180'", "HOST:PORT"),
         ("[follow]\nsince = 'yesterday'", "neither `origin` nor SLOT.ID"),
         ("[follow]\nsince = 5", "neither `origin` nor SLOT.ID"),
@@ -75,6 +78,13 @@ def test_a_misspelt_override_is_not_ignored(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.delenv("INDEXER__OGMIOS__URI")
     monkeypatch.setenv("INDEXER__OGMIOSS__URL", "ws://x")
     with pytest.raises(errors.ConfigInvalid, match="INDEXER__OGMIOSS__URL"):
+        load(tmp_path, "")
+
+
+def test_an_override_that_is_no_json_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole section or list is given as JSON."""
+    monkeypatch.setenv("INDEXER__WATCH", "abc")
+    with pytest.raises(errors.ConfigInvalid, match="environment variable"):
         load(tmp_path, "")
 
 

@@ -133,3 +133,19 @@ def outputs_of(block: dict[str, Any]) -> list[dict[str, Any]]:
 
 def tip_of(value: Any) -> Any:
     return ORIGIN if value == "origin" else Tip(place(value), value["height"])
+
+
+def test_a_head_that_nests_deep_and_a_slot_behind_the_transactions_are_read() -> None:
+    """What the look at both ends of a message cannot tell, the full read does."""
+    head = b'"era":"byron","id":"%s","ancestor":"%s","height":1' % ((b"ab" * 32,) * 2)
+    deep = b'"odd":%s%s' % (b"[" * 3000, b"]" * 3000)
+    for block in (
+        b'{"type":"bft",%s,%s,"transactions":[],"slot":2}' % (head, deep),
+        b'{"type":"bft",%s,"slot":2,%s,"transactions":[]}' % (head, deep),
+        b'{"type":"bft",%s,"transactions":[],"slot":2,"operationalCertificates":[]}' % head,
+    ):
+        tip = b'{"slot":9,"id":"%s","height":9}' % (b"cd" * 32)
+        text = b'{"jsonrpc":"2.0","method":"nextBlock","result":{"direction":"forward","block":%s,"tip":%s},"id":null}'
+        reply = wire.decode(text % (block, tip))
+        assert isinstance(reply, RollForward)
+        assert (reply.header.slot, list(transactions(reply, lambda _: True))) == (2, [])

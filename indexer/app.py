@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from indexer.config import Config
-from indexer.edge import http, ogmios
+from indexer.edge import http, memory, ogmios
 from indexer.edge.files import only_writer
 from indexer.status import FollowerStatus
 from indexer.store.db import opened
@@ -24,6 +24,7 @@ GRACE_S = 4.0  # a stop that takes longer is made short; whatever was not commit
 
 async def run(config: Config, *, since: Since | None = None, until: Until = None) -> FollowerStatus:
     """Follow the chain until `until`, SIGTERM or SIGINT. Raises the errors that only a person can mend."""
+    memory.settle()
     status = FollowerStatus()
     watched = config.watches()
     headers = ogmios.read_headers(config.ogmios.headers_file)

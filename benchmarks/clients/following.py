@@ -11,13 +11,14 @@ from pathlib import Path
 from indexer import log
 from indexer.chain.point import Point, parse_place
 from indexer.config import Config, load
-from indexer.edge import ogmios
+from indexer.edge import memory, ogmios
 from indexer.store.db import opened
 from indexer.workers.follow import Follower
 
 
 async def read(config: Config, until: Point) -> dict[str, object]:
     """Follow until a point; how long it took, and what was committed."""
+    memory.settle()  # as `run` does
     begun = ended = 0.0
 
     @asynccontextmanager

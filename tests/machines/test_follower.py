@@ -64,14 +64,21 @@ class FollowerMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), depth=st.integers(0, 3))
     def restart_after_a_fork(self, data: st.DataObject, depth: int) -> None:
-        """The fork happens while nobody looks; at least one block is common, or the history is lost."""
+        """The fork happens while nobody looks, and grows higher than what it replaces, as forks that win do.
+
+        At least one block is common, or the history is lost.
+        """
         self.runner.run(self._stop())
         keep = max(len(self.chain) - depth, self._first_point())
         if keep < len(self.chain):
             random = data.draw(st.randoms(use_true_random=False))
+            height = self.chain[-1]["height"]
             self._abandon(keep)
             self.runner.run(self._shorten())
-            self.runner.run(self._grow([self._block(random) for _ in range(depth + 2)]))
+            blocks = [self._block(random)]
+            while blocks[-1]["height"] <= height:
+                blocks.append(self._block(random))
+            self.runner.run(self._grow(blocks))
         self.runner.run(self._start())
 
     @rule()

@@ -7,6 +7,7 @@ a block goes from memory to the socket in one write.
 import asyncio
 import json
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -104,7 +105,7 @@ def text_frame(*parts: bytes) -> bytes:
     return b"".join((header, *parts))
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol, ABC):
     """A client. What to answer is for the subclass: `http`, `opened`, `received`, `proceed`, `closed`."""
 
     def __init__(self) -> None:
@@ -119,16 +120,16 @@ class Connection(asyncio.Protocol):
         self._owed = 0
         self._pings: asyncio.TimerHandle | None = None
 
+    @abstractmethod
     def http(self, method: str, path: str) -> tuple[HTTPStatus, bytes]:
         """The status and JSON body to answer a plain HTTP request with."""
-        raise NotImplementedError
 
     def opened(self) -> None:
         """The WebSocket is open."""
 
+    @abstractmethod
     def received(self, message: bytes) -> None:
         """A message has come in; others that came with it follow before `proceed`."""
-        raise NotImplementedError
 
     def proceed(self) -> None:
         """There are new messages, or room to write again: send what can be sent."""

@@ -4,10 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help demo test test-all lint bench docs lock clean
+# The contract's compiler: the one on the PATH if it is this version, else one built from crates.io into .tools.
+AIKEN_VERSION := 1.1.24
+AIKEN = $(shell aiken --version 2>/dev/null | grep -q '^aiken v$(AIKEN_VERSION)' && command -v aiken || echo $(CURDIR)/.tools/bin/aiken)
+
+.PHONY: help demo test test-all lint bench contracts check-contracts docs lock clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 $(READY): requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or later is needed; found $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -34,6 +38,21 @@ lint: $(READY)
 bench: $(READY)  ## catch-up beside other clients, on this machine
 	@$(BIN)/python -m benchmarks
 
+contracts:  ## compile contracts/ into plutus.json (needs Rust 1.94 or newer, to install Aiken once: five minutes)
+	@$(MAKE) --no-print-directory $(AIKEN)
+	@cd contracts && $(AIKEN) check --deny && $(AIKEN) build --deny --out ../plutus.json
+	@# An official build of the compiler adds its own commit to the version.
+	@sed -i.bak 's/"v$(AIKEN_VERSION)+[a-z0-9]*"/"v$(AIKEN_VERSION)"/' plutus.json && rm plutus.json.bak
+
+check-contracts: contracts  ## the same, and plutus.json must come out as it is checked in
+	@cd contracts && $(AIKEN) fmt --check
+	@git diff --exit-code --stat -- plutus.json || { echo "error: plutus.json is not what contracts/ compiles to: commit what 'make contracts' wrote"; exit 1; }
+
+$(CURDIR)/.tools/bin/aiken:
+	@command -v cargo >/dev/null || { echo "error: Rust is needed to install the compiler of the contract. See https://rustup.rs"; exit 1; }
+	@echo "installing Aiken $(AIKEN_VERSION) into .tools (once, about five minutes)"
+	@cargo install aiken --locked --version $(AIKEN_VERSION) --root .tools --quiet
+
 docs: $(READY)  ## write anew what is made from the code: schema/README.md and schema/json
 	@$(BIN)/python -m indexer.store.describe > schema/README.md
 	@$(BIN)/python -m indexer.cli.schemas schema/json
@@ -43,4 +62,4 @@ lock: $(READY)  ## resolve the dependencies anew (needs uv: pip install uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml requirements/dev.in -o requirements/dev.lock
 
 clean:  ## forget the virtual environment and what was built
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .hypothesis benchmarks/node_modules benchmarks/.venv
+	rm -rf $(VENV) .tools contracts/build dist build .mypy_cache .ruff_cache .hypothesis benchmarks/node_modules benchmarks/.venv

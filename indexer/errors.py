@@ -155,6 +155,41 @@ class UntilPassed(IndexerError):
     hint = "the point is not on the node's chain; check the slot and the id"
 
 
+# --- what our contract writes, and the contract itself
+
+
+class MalformedDatum(IndexerError):
+    """Bytes that are no Plutus Data, or not of the form they should have. Anyone may write such a datum."""
+
+    code = "plutus.malformed"
+    hint = "whoever wrote it has to write it anew; no other output is concerned"
+
+    def __init__(self, reason: str, place: str = "") -> None:
+        super().__init__(f"{place}: {reason}" if place else reason)
+        self.reason, self.place = reason, place
+
+
+class BlueprintInvalid(IndexerError):
+    """The file is no blueprint of a Plutus V3 validator that mints and spends."""
+
+    code = "blueprint.invalid"
+    hint = "[[contract]] blueprint names the plutus.json that came with this version"
+    exit_code = 2
+
+
+class BlueprintInconsistent(BlueprintInvalid):
+    """The blueprint contradicts itself: its code, or its hash, is of something else."""
+
+    code = "blueprint.inconsistent"
+    hint = "the file was altered: take the plutus.json that came with this version, or build it anew"
+
+
+class BlueprintNotOurs(BlueprintInvalid):
+    """The blueprint's datum or redeemers are not those that this version reads and writes."""
+
+    code = "blueprint.not_ours"
+
+
 # --- the database
 
 

@@ -20,6 +20,7 @@ OURS = {
     "log": "",
     "config": "chain errors log",
     "ogmios": "chain errors step ogmios",
+    "plutus": "chain errors plutus",
     "domain": "chain errors domain",
     "store": "chain errors domain store",
     "edge": "chain errors status ogmios edge",
@@ -36,6 +37,7 @@ THEIRS = {
     "log": "structlog",
     "config": "pydantic pydantic_settings",
     "ogmios": "msgspec ahocorasick_rs",
+    "plutus": "pydantic",
     "domain": "",
     "store": "aiosqlite",
     "edge": "websockets httpx msgspec prometheus_client",
@@ -46,7 +48,7 @@ THEIRS = {
     "__init__": "",
     "__main__": "",
 }
-PURE = ("chain", "errors", "step", "ogmios", "domain")  # no sockets, clocks, loops, files, loggers
+PURE = ("chain", "errors", "step", "ogmios", "plutus", "domain")  # no sockets, clocks, loops, files, loggers
 IMPURE = {"asyncio", "socket", "sqlite3", "time", "logging", "random", "os", "pathlib", "threading"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))

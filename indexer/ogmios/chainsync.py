@@ -49,7 +49,9 @@ class Following:
         """Nothing more to come until the node has news: the reply we wait for may take as long as it likes."""
         if isinstance(self.tip, Origin):
             return True
-        return self.tip.point == self.place or (self.height is not None and self.height >= self.tip.height)
+        if self.height is not None:
+            return self.height >= self.tip.height
+        return self.tip.point == self.place
 
 
 State: TypeAlias = Intersecting | Following

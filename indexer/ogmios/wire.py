@@ -33,6 +33,7 @@ _HEAD: Final = re.compile(
 _TAIL: Final = re.compile(
     rb'\]\},"tip":\{"slot":(\d{1,18}),"id":"([0-9a-f]{64})","height":(\d{1,18})\}\},"id":null\}\s*\Z'
 )
+_TAIL_STARTS: Final = b']},"tip":'
 _TRANSACTIONS: Final = b',"transactions":['
 _HEAD_ROOM, _TAIL_ROOM = 8192, 256
 
@@ -104,7 +105,8 @@ def _compact_block(text: bytes) -> RollForward | None:
     if head is None:
         return None
     start = text.find(_TRANSACTIONS, head.end(), _HEAD_ROOM)
-    tail = _TAIL.search(text, max(0, len(text) - _TAIL_ROOM))
+    end = text.rfind(_TAIL_STARTS, -_TAIL_ROOM)
+    tail = _TAIL.match(text, end) if end >= 0 else None
     if start < 0 or tail is None:
         return None
     try:

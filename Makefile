@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 AIKEN_VERSION := 1.1.24
 AIKEN = $(shell aiken --version 2>/dev/null | grep -q '^aiken v$(AIKEN_VERSION)' && command -v aiken || echo $(CURDIR)/.tools/bin/aiken)
 
-.PHONY: help demo test test-all lint bench contracts check-contracts docs lock clean
+.PHONY: help demo test test-all lint bench bench-contract contracts check-contracts docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ lint: $(READY)
 
 bench: $(READY)  ## catch-up beside other clients, on this machine
 	@$(BIN)/python -m benchmarks
+
+bench-contract: $(READY)  ## what the contract costs at mainnet's parameters, into contracts/README.md
+	@$(BIN)/python -m benchmarks.contract --write
 
 contracts:  ## compile contracts/ into plutus.json (needs Rust 1.94 or newer, to install Aiken once: five minutes)
 	@$(MAKE) --no-print-directory $(AIKEN)

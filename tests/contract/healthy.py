@@ -18,7 +18,7 @@ from typing import Final, TypedDict, Unpack
 from tests.contract.builder import Coin, Draft, Output, Value, build, least_lovelace, less, sum_values
 from tests.contract.case import Case, slot
 from tests.contract.keys import key_hash, public
-from tests.contract.script import CONTRACT, script_hash
+from tests.contract.script import CONTRACT, OWN, script_hash
 from tests.contract.terms import (
     ADA,
     BURN,
@@ -138,9 +138,9 @@ def release(
     signed = tuple(range(terms.threshold) if oracles is None else oracles)
     spent = distribution(terms, surplus, **free)
     payouts = [payout(terms, index) for index in paid]
-    fee = terms.keeper_fee_per_payout if take_fee else 0
-    leaves = [{ADA: terms.lovelace_per_payout + fee}, {terms.token: sum(terms.allocations[i].amount for i in paid)}]
-    left = less(spent.value, sum_values([leaves[0]] * len(paid) + leaves[1:]))
+    lovelace = terms.lovelace_per_payout + (terms.keeper_fee_per_payout if take_fee else 0)
+    amount = sum(terms.allocations[index].amount for index in paid)
+    left = less(spent.value, sum_values([{ADA: lovelace * len(paid)}, {terms.token: amount}]))
     redeemer = release_redeemer(milestone, paid, signatures(terms, milestone, signed, _policy(free)))
     return _case(
         free,
@@ -209,7 +209,7 @@ def signatures(
 
 def state_token(terms: Terms, policy: bytes | None = None) -> Asset:
     """Of a distribution created at `SEED`, whatever is claimed by now."""
-    return Asset(script_hash(CONTRACT) if policy is None else policy, identity(SEED, terms.as_created()))
+    return Asset(OWN if policy is None else policy, identity(SEED, terms.as_created()))
 
 
 def _case(

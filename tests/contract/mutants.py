@@ -63,7 +63,10 @@ FOREIGN: Final = script_hash(ALWAYS)
 
 
 def random_mutation(case: Case, rng: Random) -> Mutant:
-    """What was done, and the case after it, which is never the same as before."""
+    """What was done to a healthy case, and the case after it, which is never the same as before.
+
+    A mutant may lack what a mutation looks for: it is not to be mutated again.
+    """
     weights = [weight[_kind(case)] for weight in MUTATIONS.values()]
     while True:
         (mutation,) = rng.choices(tuple(MUTATIONS), weights)

@@ -193,7 +193,7 @@ def verdict(check: Check, aiken: str) -> str:
         )
         if built.returncode:
             raise RuntimeError(f"{check} does not compile: {built.stderr or built.stdout}")
-        return _first_failure(blueprint)
+        return _first_failure(blueprint, Path(check.file).stem)
 
 
 def _weaken(file: Path, check: Check) -> None:
@@ -205,9 +205,11 @@ def _weaken(file: Path, check: Check) -> None:
     file.write_text(source[:start] + check.without + source[end:], encoding="utf-8")
 
 
-def _first_failure(blueprint: Path) -> str:
+def _first_failure(blueprint: Path, topic: str) -> str:
+    # First the tests that should notice.
+    files = sorted(TESTS.glob("test_*.py"), key=lambda file: (f"test_{topic}" not in file.name, file.name))
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "-p", "no:warnings", str(TESTS)],
+        [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", *map(str, files)],
         cwd=ROOT,
         env={**os.environ, "INDEXER_TEST_BLUEPRINT": str(blueprint)},
         capture_output=True,

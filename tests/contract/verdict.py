@@ -1,0 +1,25 @@
+"""What our script says of a transaction. Where no script has a say, the test is wrong, and stops."""
+
+from tests.contract.case import Case
+from tests.contract.evaluate import Passed, ScriptFailed, evaluate
+
+# What Aiken's evaluator calls two of the purposes when a script fails.
+NAMES = {"publish": "cert", "withdraw": "reward"}
+
+
+def passes(case: Case) -> bool:
+    """Whether every run of a script agrees."""
+    outcome = evaluate(case)
+    assert isinstance(outcome, Passed | ScriptFailed), outcome
+    return isinstance(outcome, Passed)
+
+
+def refused(case: Case, by: str) -> bool:
+    """Whether a run for the purpose `by` says no. AssertionError: one for another purpose does."""
+    outcome = evaluate(case)
+    if isinstance(outcome, Passed):
+        return False
+    assert isinstance(outcome, ScriptFailed), outcome
+    purpose = outcome.purpose[0]
+    assert by == NAMES.get(purpose, purpose), outcome
+    return True

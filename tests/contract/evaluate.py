@@ -11,6 +11,8 @@ What it does otherwise than the ledger, and what follows for a test:
   may be changed without redoing those.
 - Units count against one budget for all redeemers together, and the first to fail ends it: a `ScriptFailed` says
   nothing about the redeemers after it.
+- Its `verifyEd25519Signature` takes keys of small order, which libsodium refuses; its `serialiseData` keeps whether a list
+  was of definite length, which the ledger's forgets.
 - It refuses a script that nothing asks for, be it only the reference script of a reference input. That, and whatever
   else it cannot read, is `NotEvaluated`: never a verdict on the script.
 """
@@ -27,7 +29,7 @@ from tests.contract.case import SLOT_LENGTH, ZERO_SLOT, ZERO_TIME, Case
 from tests.contract.parameters import PARAMETERS, Units, total
 from tests.contract.tree import Array, Map, decode, encode
 
-PURPOSES: Final = ("spend", "mint", "cert", "reward", "vote", "propose")
+PURPOSES: Final = ("spend", "mint", "publish", "withdraw", "vote", "propose")
 
 # The evaluator knows the 297 prices of before protocol 11; the 53 that came then are for builtins that it lacks.
 PRICES: Final = 297

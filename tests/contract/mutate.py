@@ -222,7 +222,7 @@ def with_withdrawal(case: Case, credential: Credential, lovelace: int = 0, data:
     """Rewards of a credential withdrawn, as the only withdrawal; with a redeemer, if it is a script."""
     account = bytes([(0xF if credential.is_script else 0xE) << 4 | MAINNET]) + credential.hash
     case = _with_body(case, WITHDRAWALS, Map(((account, lovelace),)))
-    return case if data is None else with_redeemer(case, "reward", 0, data)
+    return case if data is None else with_redeemer(case, "withdraw", 0, data)
 
 
 def with_certificate(case: Case, *certificate: Node) -> Case:

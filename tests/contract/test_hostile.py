@@ -110,7 +110,7 @@ ALONGSIDE: Final[Mapping[str, Callable[[Case], Case]]] = {
         with_redeemer(with_vote(case, (3, FOREIGN), BEFORE_ALL), "vote", 0, constr(0)),
     ),
     "a certificate": lambda case: running(
-        with_redeemer(with_certificate(case, 2, Array((1, FOREIGN)), bytes(28)), "cert", 0, constr(0))
+        with_redeemer(with_certificate(case, 2, Array((1, FOREIGN)), bytes(28)), "publish", 0, constr(0))
     ),
     "a proposal": with_proposal,
 }
@@ -138,14 +138,14 @@ def test_a_creation_may_satisfy_a_foreign_script() -> None:
         assert passes(ALONGSIDE[what](CREATION))
 
 
-@pytest.mark.parametrize("purpose", ["reward", "cert", "vote"])
+@pytest.mark.parametrize("purpose", ["withdraw", "publish", "vote"])
 def test_our_own_script_serves_no_other_purpose(purpose: str) -> None:
     """Withdraw-zero with us: stake, certificates and votes of our hash are nobody's, whichever redeemer asks. Stake may
     be registered there, which takes no script's consent; its rewards are lost."""
     own = Credential(OWN, is_script=True)
     cases = {
-        "reward": with_withdrawal(WITHDRAWAL, own),
-        "cert": with_certificate(WITHDRAWAL, 2, Array((1, OWN)), bytes(28)),
+        "withdraw": with_withdrawal(WITHDRAWAL, own),
+        "publish": with_certificate(WITHDRAWAL, 2, Array((1, OWN)), bytes(28)),
         "vote": with_vote(WITHDRAWAL, (3, OWN), BEFORE_ALL),
     }
     for redeemer in (constr(0), BURN, WITHDRAW, create_redeemer(SEED)):

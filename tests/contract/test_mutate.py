@@ -130,7 +130,7 @@ def test_a_withdrawal_by_a_script_runs_it() -> None:
     case = with_script(with_withdrawal(several_given_back(), OTHER, 0, constr(0)), ALWAYS)
     outcome = evaluate(case)
     assert isinstance(outcome, Passed)
-    assert ("reward", 0) in outcome.units
+    assert ("withdraw", 0) in outcome.units
 
 
 @pytest.mark.parametrize(

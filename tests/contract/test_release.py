@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.contract.builder import Coin, Output, Value
+from tests.contract.builder import Coin, Output
 from tests.contract.case import Case
 from tests.contract.gallery import AFTER_ALL, BEFORE_ALL, FOREIGN, GOLD, KEY, RELEASES, SCRIPT, purse
 from tests.contract.healthy import (
@@ -147,14 +147,17 @@ def test_a_release_goes_through(shape: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "instead",
-    [{}, {Asset(FOREIGN, STATE_TOKEN.name): 1}, {Asset(TOKEN.policy, STATE_TOKEN.name): 1}],
-    ids=["nothing", "a foreign token of the same name", "the promised token under the same name"],
+    "policy", [None, FOREIGN, TOKEN.policy], ids=["nothing", "a foreign policy's", "the promised token's policy's"]
 )
-def test_without_the_state_token_nothing_is_released(instead: Value) -> None:
-    """Anybody may send anything to our address: terms that no Create has checked would pay, and look genuine."""
-    change = {STATE_TOKEN: -1, **instead}
-    case = with_output(with_resolved(HEALTHY, STATE, plus=change), DISTRIBUTION, plus=change)
+@pytest.mark.parametrize("token", [TOKEN, ADA], ids=["a token", "ada"])
+def test_without_the_state_token_nothing_is_released(token: Asset, policy: bytes | None) -> None:
+    """Anybody may send anything to our address: terms that no Create has checked would pay, and look genuine. Nor does
+    another policy's token of the same name help."""
+    terms = replace(TERMS, token=token)
+    change = {state_token(terms): -1}
+    if policy is not None:
+        change[Asset(policy, state_token(terms).name)] = 1
+    case = with_output(with_resolved(release(terms), STATE, plus=change), DISTRIBUTION, plus=change)
     assert not passes(case)
     assert not passes(showing(case, signed_under(b"")))
 
@@ -290,8 +293,8 @@ def running(case: Case, purpose: str) -> Case:
     [
         lambda case: with_withdrawal(case, OTHER_KEY, 0),
         lambda case: with_withdrawal(case, OTHER_KEY, 1),
-        lambda case: running(with_withdrawal(case, OTHER_SCRIPT, 0), "reward"),
-        lambda case: running(with_withdrawal(case, OTHER_SCRIPT, 5), "reward"),
+        lambda case: running(with_withdrawal(case, OTHER_SCRIPT, 0), "withdraw"),
+        lambda case: running(with_withdrawal(case, OTHER_SCRIPT, 5), "withdraw"),
         lambda case: with_withdrawal(case, HOME.payment, 0, constr(0)),
     ],
     ids=["of zero", "of a lovelace", "of zero by a script", "by a script", "of zero by our script"],
@@ -309,8 +312,8 @@ def test_nothing_is_withdrawn(change: Callable[[Case], Case]) -> None:
         lambda case: with_certificate(case, 4, bytes(28), 500),
         lambda case: with_certificate(case, 7, Array((0, bytes(28))), 2_000_000),
         lambda case: with_certificate(case, 16, Array((0, bytes(28))), 500_000_000, None),
-        lambda case: running(with_certificate(case, 2, Array((1, FOREIGN)), bytes(28)), "cert"),
-        lambda case: running(with_certificate(case, 8, Array((1, FOREIGN)), 2_000_000), "cert"),
+        lambda case: running(with_certificate(case, 2, Array((1, FOREIGN)), bytes(28)), "publish"),
+        lambda case: running(with_certificate(case, 8, Array((1, FOREIGN)), 2_000_000), "publish"),
     ],
     ids=[
         "a registration without deposit",

@@ -4,11 +4,13 @@ Outputs pay what a test lists, and the distribution holds plenty, so that nothin
 """
 
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from typing import Final
 
 import pytest
 
+from tests.contract.case import Case
 from tests.contract.healthy import HALF_AN_HOUR, NOW, release, sample
 from tests.contract.mutate import with_validity
 from tests.contract.releasing import NOWHERE, ascends, listing, passes
@@ -18,6 +20,12 @@ TERMS: Final = sample(3)
 PLENTY: Final = {TOKEN: 10_000, ADA: 10**9}
 FRIEND: Final = somebody("a friend")
 SECOND: Final = 1_000  # milliseconds, and a slot
+
+
+@cache
+def paying(*indices: int) -> Case:
+    """Those allocations paid in that order, be it right or wrong."""
+    return release(TERMS, indices=indices, surplus=PLENTY)
 
 
 def promising(*allocations: Allocation) -> Terms:
@@ -38,7 +46,7 @@ def test_indices_ascend() -> None:
     for length in range(4):
         for listed in product(range(-1, 4), repeat=length):
             expected = length > 0 and ascends(listed, 3)
-            case = listing(release(TERMS, indices=[n % 3 for n in listed], surplus=PLENTY), listed)
+            case = listing(paying(*(n % 3 for n in listed)), listed)
             assert expected == passes(case), listed
 
 
@@ -56,10 +64,9 @@ def test_no_allocation_is_outside_the_list(index: int) -> None:
     """Counted from the end, behind it, or where a machine's integer would wrap: alone, in front or behind; whether the
     outputs pay the last allocation for it, none for it, or nothing at all."""
     for inside in ((), (0,), (0, 1, 2)):
-        for paid in ([*inside, 2], inside, ()):
-            case = release(TERMS, indices=paid, surplus=PLENTY)
-            assert not passes(listing(case, [*inside, index])), paid
-            assert not passes(listing(case, [index, *inside])), paid
+        for paid in ((*inside, 2), inside, ()):
+            assert not passes(listing(paying(*paid), [*inside, index])), paid
+            assert not passes(listing(paying(*paid), [index, *inside])), paid
 
 
 def test_what_is_paid_is_what_is_listed() -> None:

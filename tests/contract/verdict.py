@@ -3,9 +3,6 @@
 from tests.contract.case import Case
 from tests.contract.evaluate import Passed, ScriptFailed, evaluate
 
-# What Aiken's evaluator calls two of the purposes when a script fails.
-NAMES = {"publish": "cert", "withdraw": "reward"}
-
 
 def passes(case: Case) -> bool:
     """Whether every run of a script agrees."""
@@ -21,5 +18,5 @@ def refused(case: Case, by: str) -> bool:
         return False
     assert isinstance(outcome, ScriptFailed), outcome
     purpose = outcome.purpose[0]
-    assert by == NAMES.get(purpose, purpose), outcome
+    assert by == purpose, outcome
     return True

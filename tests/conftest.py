@@ -1,7 +1,24 @@
 """What all tests share."""
 
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from indexer.devnet.running import Devnet
 
 # The machine that runs this may be slow and busy; how long an example takes says nothing about the code.
 settings.register_profile("indexer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("indexer")
+
+
+@pytest.fixture
+async def devnet() -> AsyncIterator["Devnet"]:
+    """A devnet of one's own, on a virtual clock."""
+    from indexer.devnet.node import Node
+    from indexer.devnet.running import Devnet
+
+    async with Devnet(Node()) as running:
+        yield running

@@ -43,7 +43,7 @@ THEIRS = {
     "edge": "websockets httpx msgspec prometheus_client",
     "workers": "aiosqlite structlog",
     "app": "structlog prometheus_client",
-    "devnet": "websockets",
+    "devnet": "websockets nacl cometa",
     "cli": "typer pydantic aiosqlite",
     "__init__": "",
     "__main__": "",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from indexer import __version__
-from indexer.cli import follow, start
+from indexer.cli import devnet, follow, start
 
 app = typer.Typer(
     name="indexer",
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 follow.add_to(app)
 start.add_to(app)
+devnet.add_to(app)
 
 USAGE, BUG = 2, 70
 # typer does not export the class, and where it lives depends on its version.

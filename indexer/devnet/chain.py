@@ -44,22 +44,26 @@ class Chain:
 
     def extend(self, blocks: Iterable[Block]) -> None:
         """Grow by several blocks; followers hear of it once."""
-        for block in blocks:
-            self._places[block.id] = len(self._blocks)
-            self._blocks.append(block)
-        self._changed()
+        self.switch(len(self._blocks), blocks)
 
     def roll_back(self, to: int) -> None:
         """Abandon all but the first `to` blocks; followers who have read further are sent back."""
+        if to != len(self._blocks):
+            self.switch(to, ())
+
+    def switch(self, to: int, blocks: Iterable[Block]) -> None:
+        """Abandon all but the first `to` blocks, and grow others; followers hear of it once, when it is done."""
         if not 0 <= to <= len(self._blocks):
             raise ValueError(f"cannot keep {to} of {len(self._blocks)} blocks")
-        if to == len(self._blocks):
-            return
-        for block in self._blocks[to:]:
-            self._places.pop(block.id, None)
-        del self._blocks[to:]
-        for follower in self._followers:
-            follower.abandon(to)
+        if to != len(self._blocks):
+            for block in self._blocks[to:]:
+                self._places.pop(block.id, None)
+            del self._blocks[to:]
+            for follower in self._followers:
+                follower.abandon(to)
+        for block in blocks:
+            self._places[block.id] = len(self._blocks)
+            self._blocks.append(block)
         self._changed()
 
     def find(self, place: Place) -> int | None:

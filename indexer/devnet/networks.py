@@ -1,6 +1,6 @@
 """What a node says of its network: magic, genesis, eras."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,11 +29,17 @@ class Network:
     start: datetime
     byron_epochs: int | None  # of 10k slots of 20 s; None for a network that never knew Byron
     slots_per_block: int = 20
+    slot_milliseconds: int = 1000  # since Shelley
 
     @property
     def epoch_length(self) -> int:
         """Slots of an epoch, since Shelley."""
         return 10 * self.k * self.slots_per_block
+
+    @property
+    def safe_zone(self) -> int:
+        """Slots past the tip in which no hard fork can come, since Shelley."""
+        return 3 * self.k * self.slots_per_block
 
     @property
     def shelley(self) -> dict[str, Any]:
@@ -53,19 +59,32 @@ class Network:
     def eras(self, tip: Slot) -> list[dict[str, Any]]:
         """The answer to `eraSummaries`: Byron, and one for all that came after, up to the forecast's end."""
         first = self.shelley
-        safe = 3 * self.k * self.slots_per_block
+        safe = self.safe_zone
         epoch = max(self.epoch(tip + safe)[0], first["epoch"]) + 1
         end = first["slot"] + (epoch - first["epoch"]) * self.epoch_length
-        seconds = first["time"]["seconds"] + end - first["slot"]
-        last = {"time": {"seconds": seconds}, "slot": end, "epoch": epoch}
-        later = {"start": first, "end": last, "parameters": _era(self.epoch_length, 1, safe)}
+        last = {"time": {"seconds": self._seconds(end)}, "slot": end, "epoch": epoch}
+        later = {"start": first, "end": last, "parameters": _era(self.epoch_length, self.slot_milliseconds, safe)}
         if self.byron_epochs is None:
             return [later]
         start = {"time": {"seconds": 0}, "slot": 0, "epoch": 0}
-        return [{"start": start, "end": first, "parameters": _era(10 * self.k, 20, 2 * self.k)}, later]
+        return [{"start": start, "end": first, "parameters": _era(10 * self.k, 20_000, 2 * self.k)}, later]
 
-    def genesis(self, start: datetime, security_parameter: int) -> dict[str, Any]:
-        """The Shelley genesis: parameters are mainnet's; initial delegates, funds and pools are left out."""
+    def _seconds(self, slot: Slot) -> int | float:
+        """When a slot since Shelley begins, in seconds after the start."""
+        first = self.shelley
+        milliseconds = (slot - first["slot"]) * self.slot_milliseconds
+        whole, rest = divmod(milliseconds, 1000)
+        begin: int = first["time"]["seconds"]
+        since: int | float = whole if rest == 0 else milliseconds / 1000
+        return begin + since
+
+    def genesis(
+        self, start: datetime, security_parameter: int, funds: Mapping[str, int] | None = None
+    ) -> dict[str, Any]:
+        """The Shelley genesis: parameters are mainnet's; there are no delegates and no pools.
+
+        `funds` is lovelace by address, as text; the funds of a network that is not ours are left out.
+        """
         return {
             "era": "shelley",
             "startTime": iso(start),
@@ -76,7 +95,7 @@ class Network:
             "epochLength": self.epoch_length,
             "slotsPerKesPeriod": 129600,
             "maxKesEvolutions": 62,
-            "slotLength": {"milliseconds": 1000},
+            "slotLength": {"milliseconds": self.slot_milliseconds},
             "updateQuorum": 5,
             "maxLovelaceSupply": 45_000_000_000_000_000,
             "initialParameters": {
@@ -100,13 +119,13 @@ class Network:
                 "version": {"major": 2, "minor": 0},
             },
             "initialDelegates": [],
-            "initialFunds": {},
+            "initialFunds": {address: _ada(lovelace) for address, lovelace in (funds or {}).items()},
             "initialStakePools": {"stakePools": {}, "delegators": {}},
         }
 
 
-def _era(epoch: int, seconds: int, safe: int) -> dict[str, Any]:
-    return {"epochLength": epoch, "slotLength": {"milliseconds": seconds * 1000}, "safeZone": safe}
+def _era(epoch: int, milliseconds: int, safe: int) -> dict[str, Any]:
+    return {"epochLength": epoch, "slotLength": {"milliseconds": milliseconds}, "safeZone": safe}
 
 
 NETWORKS: Final = {

@@ -21,11 +21,15 @@ from indexer.devnet.recording import members
 
 PING_EVERY: Final = 30.0  # seconds, as Ogmios does
 LONGEST_HEAD: Final = 65_536  # bytes of an HTTP request's head
+LONGEST_MESSAGE: Final = 1 << 27  # bytes; Ogmios knows no limit, but our memory does
+LONGEST_READ: Final = 1 << 22  # bytes of JSON that we look at: as values they take up to 20 times as much
 WRITE_AT_ONCE: Final = 65_536  # bytes of small frames that go out as one write
 OWED_AT_MOST: Final = 1 << 20  # bytes of answers that a client may leave unread before we stop listening
 NULL: Final = b"null"
 
 _UPGRADE = re.compile(rb"^upgrade:[ \t]*websocket", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"^content-length:[ \t]*([0-9]{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_EXPECTS = re.compile(rb"^expect:[ \t]*100-continue", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class InvalidRequest(Exception):
 
 def read_request(message: bytes) -> Request:
     """Read a client's message. Raises InvalidRequest."""
+    if len(message) > LONGEST_READ:
+        raise InvalidRequest("longer than any request has to be")
     try:
         # Decoded first: json.loads would guess an encoding. NaN and the like are no JSON.
         envelope = json.loads(message.decode(), parse_constant=_refuse)
@@ -75,7 +81,12 @@ def encode(value: object) -> bytes:
 
 def result(request: Request, value: object) -> bytes:
     """The answer to a request that went well."""
-    return _answer(b'"result":' + encode(value), request.id, request.method)
+    return result_text(request, encode(value))
+
+
+def result_text(request: Request, text: bytes) -> bytes:
+    """The same, where the value is JSON already."""
+    return _answer(b'"result":' + text, request.id, request.method)
 
 
 def failure(request: Request, code: int, message: str, **data: object) -> bytes:
@@ -105,13 +116,18 @@ def text_frame(*parts: bytes) -> bytes:
     return b"".join((header, *parts))
 
 
+_OPEN_TO_ALL: Final = {HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR}
+
+
 class Connection(asyncio.Protocol, ABC):
-    """A client. What to answer is for the subclass: `http`, `opened`, `received`, `proceed`, `closed`."""
+    """A client. What to answer is for the subclass: `http`, `post`, `opened`, `received`, `proceed`, `closed`."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport
-        self._websocket = ServerProtocol(max_size=None)  # which offers no compression
-        self._head = b""
+        self._websocket = ServerProtocol(max_size=LONGEST_MESSAGE)  # which offers no compression
+        self._head = bytearray()  # of the HTTP request, and its body where it has one
+        self._body: tuple[int, int] | None = None  # where that starts and ends
+        self._posted = False
         self._open = False
         self._paused = False
         self._fragments: list[bytes] = []
@@ -123,6 +139,13 @@ class Connection(asyncio.Protocol, ABC):
     @abstractmethod
     def http(self, method: str, path: str) -> tuple[HTTPStatus, bytes]:
         """The status and JSON body to answer a plain HTTP request with."""
+
+    def takes(self, path: str) -> bool:  # noqa: ARG002
+        """Whether something can be posted there."""
+        return False
+
+    def post(self, body: bytes) -> None:
+        """Answer what was posted by `respond`, now or later."""
 
     def opened(self) -> None:
         """The WebSocket is open."""
@@ -178,6 +201,28 @@ class Connection(asyncio.Protocol, ABC):
             self._transport.write(b"".join(self._small))
             self._small.clear()
             self._small_size = 0
+
+    def respond(self, status: HTTPStatus, body: bytes) -> None:
+        """Answer a plain HTTP request, and end the connection."""
+        if not self._transport.is_closing():
+            self._transport.write(_http_response(status, body))
+            self._transport.close()
+
+    def wake(self) -> None:
+        """Something has happened that may let `proceed` go on."""
+        if self._open:
+            self._continue()
+
+    def hold(self) -> None:
+        """Listen no more, until `let_go`; `backlog` and `writable` are for the subclass to answer accordingly."""
+        self._transport.pause_reading()
+
+    def let_go(self) -> None:
+        """Listen again."""
+        if self._open:
+            self._continue()
+        else:
+            self._transport.resume_reading()
 
     def close(self) -> None:
         """Say goodbye; the client answers and the connection ends."""
@@ -249,20 +294,43 @@ class Connection(asyncio.Protocol, ABC):
     def _shake_hands(self, data: bytes) -> bytes:
         """Answer the HTTP request once its head is whole; what follows it is returned."""
         self._head += data
-        head, blank, rest = self._head.partition(b"\r\n\r\n")
-        if not blank:
-            if len(head) > LONGEST_HEAD:
+        if self._body is not None:
+            self._finish_post()
+            return b""
+        end = self._head.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._head) > LONGEST_HEAD:
                 self._transport.abort()
             return b""
-        method, _, target = head.split(b"\r\n")[0].partition(b" ")
-        if method == b"GET" and _UPGRADE.search(head):
-            self._upgrade(head + blank)
+        head, rest = bytes(self._head[:end]), bytes(self._head[end + 4 :])
+        method, path = _request_line(head)
+        if method == "GET" and _UPGRADE.search(head):
+            self._upgrade(head + b"\r\n\r\n")
             return rest
-        path = target.partition(b" ")[0].partition(b"?")[0]
-        status, body = self.http(method.decode("latin-1"), path.decode("latin-1"))
-        self._transport.write(_http_response(status, body))
-        self._transport.close()
+        if method == "POST" and self.takes(path):
+            self._begin_post(head)
+        else:
+            self.respond(*self.http(method, path))
         return b""
+
+    def _begin_post(self, head: bytes) -> None:
+        length = _LENGTH.search(head)
+        if length is None:
+            self.respond(HTTPStatus.LENGTH_REQUIRED, b"")
+        elif int(length[1]) > LONGEST_MESSAGE:
+            self.respond(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"")
+        else:
+            self._body = (len(head) + 4, len(head) + 4 + int(length[1]))
+            if _EXPECTS.search(head):
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._finish_post()
+
+    def _finish_post(self) -> None:
+        start, end = self._body or (0, 0)
+        if len(self._head) >= end and not self._posted:
+            self._posted = True
+            self.post(bytes(self._head[start:end]))
+            self._head.clear()
 
     def _upgrade(self, head: bytes) -> None:
         self._websocket.receive_data(head)
@@ -271,7 +339,7 @@ class Connection(asyncio.Protocol, ABC):
         self._send_protocol()
         if self._websocket.state is State.OPEN:
             self._open = True
-            self._head = b""
+            self._head.clear()
             self._pings = asyncio.get_running_loop().call_later(PING_EVERY, self._ping)
             self.opened()
 
@@ -290,8 +358,19 @@ class Connection(asyncio.Protocol, ABC):
             self._pings = asyncio.get_running_loop().call_later(PING_EVERY, self._ping)
 
 
+def _request_line(head: bytes) -> tuple[str, str]:
+    """Method and path, without its query."""
+    method, _, target = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+    return method, target.partition(" ")[0].partition("?")[0]
+
+
+def unframed(frame: bytes) -> bytes:
+    """What a text frame of ours says."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+
+
 def _http_response(status: HTTPStatus, body: bytes) -> bytes:
-    open_to_all = "Access-Control-Allow-Origin: *\r\n" if status is HTTPStatus.OK else ""
+    open_to_all = "Access-Control-Allow-Origin: *\r\n" if status in _OPEN_TO_ALL else ""
     return (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n{open_to_all}"
         f"Content-Type: application/json; charset=utf-8\r\nContent-Length: {len(body)}\r\n"

@@ -11,8 +11,8 @@ What it does otherwise than the ledger, and what follows for a test:
   may be changed without redoing those.
 - Units count against one budget for all redeemers together, and the first to fail ends it: a `ScriptFailed` says
   nothing about the redeemers after it.
-- Its `verifyEd25519Signature` takes keys of small order, which libsodium refuses; its `serialiseData` keeps whether a list
-  was of definite length, which the ledger's forgets.
+- Its `verifyEd25519Signature` takes keys of small order, which libsodium refuses; its `serialiseData` keeps whether a
+  list was of definite length, which the ledger's forgets.
 - It refuses a script that nothing asks for, be it only the reference script of a reference input. That, and whatever
   else it cannot read, is `NotEvaluated`: never a verdict on the script.
 """

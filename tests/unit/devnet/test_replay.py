@@ -16,6 +16,7 @@ from indexer.chain.point import ORIGIN, Point
 from indexer.devnet import websocket
 from indexer.devnet.chain import Chain
 from indexer.devnet.networks import NetworkUnknown, guess_network
+from indexer.devnet.ogmios.server import OgmiosServer
 from indexer.devnet.recording import MadeBlock, link, read_recordings
 from indexer.devnet.replay import CannotListen, ReplayServer
 from tests.unit.devnet.client import PREVIEW, Client, blocks, client_of, made, serving, tip, until
@@ -170,7 +171,7 @@ async def test_a_client_may_ask_before_it_has_seen_the_handshake_answered() -> N
 
 @asynccontextmanager
 async def upgraded(
-    server: ReplayServer, more: bytes = b""
+    server: OgmiosServer, more: bytes = b""
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A bare connection that has shaken hands; `more` is sent in the same breath."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -193,7 +194,7 @@ async def upgraded(
 # Plain HTTP
 
 
-async def http(server: ReplayServer, request: str) -> tuple[int, dict[str, str], bytes]:
+async def http(server: OgmiosServer, request: str) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of one HTTP exchange."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(f"{request} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())

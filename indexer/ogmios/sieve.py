@@ -32,7 +32,7 @@ class Sieve:
     def __init__(self, watches: Watches, held: Iterable[OutputReference] = ()) -> None:
         self._needles = frozenset(text.encode() for text in watches.kinds)
         bare = watches.byron | (watches.kinds.keys() if len(self._needles) <= FEW else set())
-        self._searches = tuple(BytesAhoCorasick([text.encode()]) for text in sorted(bare))
+        self._searches = tuple(BytesAhoCorasick([text.encode()]).find_matches_as_indexes for text in sorted(bare))
         self._many = len(self._needles) > FEW
         self._held: set[OutputReference] = set()
         self._marks: dict[bytes, int] = {}  # how many of them the beginning of an id stands for
@@ -63,8 +63,9 @@ class Sieve:
         """False only if nothing in the text can concern us."""
         if _ESCAPED.find_matches_as_indexes(text):
             return True
-        if any(search.find_matches_as_indexes(text) for search in self._searches):
-            return True
+        for search in self._searches:
+            if search(text):
+                return True
         if self._many and any(self._shows_address(text, prefix) for prefix in _ADDRESSES):
             return True
         return bool(self._held) and self._names_transaction(text)

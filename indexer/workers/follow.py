@@ -367,10 +367,11 @@ class Follower:
             return True
         if self._target is None:
             return False
-        last = None if self._batch.last is None else self._batch.last.point
-        place = last or self._standing.cursor.place
-        if slot_of(place) < self._target.slot:
+        header = self._batch.last
+        slot = slot_of(self._standing.cursor.place) if header is None or header.slot is None else header.slot
+        if slot < self._target.slot:
             return False
+        last = None if header is None else header.point
         if last is not None and last != self._target and self._until != "tip":
             raise errors.UntilPassed(f"the chain went from before {self._target} straight to {last}")
         return True

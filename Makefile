@@ -4,11 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
+# Other people's clients of Ogmios, which the devnet is tried with.
+CLIENTS := tests/clients
+TYPESCRIPT := $(CLIENTS)/typescript/node_modules/ready
+PYOGMIOS := $(CLIENTS)/python/.venv/ready
+
 # The contract's compiler: the one on the PATH if it is this version, else one built from crates.io into .tools.
 AIKEN_VERSION := 1.1.24
 AIKEN = $(shell aiken --version 2>/dev/null | grep -q '^aiken v$(AIKEN_VERSION)' && command -v aiken || echo $(CURDIR)/.tools/bin/aiken)
 
-.PHONY: help demo test test-all lint bench bench-contract contracts check-contracts docs lock clean
+.PHONY: help demo test test-all test-clients lint bench bench-contract contracts check-contracts docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -25,10 +30,25 @@ demo: $(READY)  ## follow a sample of real blocks into a database, and show what
 	@$(BIN)/indexer demo
 
 test: lint  ## ruff, mypy --strict and every test that takes less than a few minutes
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -m "not slow and not clients"
 
 test-all: lint  ## the same, and the long ones
-	@$(BIN)/pytest
+	@$(BIN)/pytest -m "not clients"
+
+test-clients: $(READY) $(TYPESCRIPT) $(PYOGMIOS)  ## the devnet with other people's clients (needs Node.js 20 or later)
+	@$(BIN)/pytest -m clients tests/clients
+
+$(TYPESCRIPT): $(CLIENTS)/typescript/package-lock.json
+	@command -v npm >/dev/null || { echo "error: Node.js 20 or later is needed, with npm. See https://nodejs.org"; exit 1; }
+	@echo "installing @cardano-ogmios/client (once)"
+	@cd $(CLIENTS)/typescript && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(PYOGMIOS): $(CLIENTS)/python/requirements.txt
+	@echo "installing pyogmios (once)"
+	@$(PYTHON) -m venv --clear $(CLIENTS)/python/.venv
+	@$(CLIENTS)/python/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(CLIENTS)/python/requirements.txt
+	@touch $@
 
 lint: $(READY)
 	@$(BIN)/ruff check .
@@ -66,4 +86,4 @@ lock: $(READY)  ## resolve the dependencies anew (needs uv: pip install uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml requirements/dev.in -o requirements/dev.lock
 
 clean:  ## forget the virtual environment and what was built
-	rm -rf $(VENV) .tools contracts/build dist build .mypy_cache .ruff_cache .hypothesis benchmarks/node_modules benchmarks/.venv
+	rm -rf $(VENV) .tools contracts/build dist build .mypy_cache .ruff_cache .hypothesis benchmarks/node_modules benchmarks/.venv $(CLIENTS)/typescript/node_modules $(CLIENTS)/python/.venv

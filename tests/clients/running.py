@@ -24,6 +24,7 @@ async def run(program: str, script: str, devnet: Devnet, given: str) -> Json:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert (process.returncode, complaints.decode()) == (0, "")
+    assert process.returncode == 0, complaints.decode()
+    assert not complaints, complaints.decode()
     seen: Json = json.loads(printed)
     return seen

@@ -1,4 +1,4 @@
-"""What each client is given, and what it has to see: a chain that forks, a wallet's transactions, a mempool, refusals."""
+"""What each client is given, and what it has to see: a fork, a wallet's transactions, a mempool, refusals."""
 
 import json
 from collections.abc import Mapping
@@ -9,15 +9,16 @@ import pycardano  # type: ignore[import-untyped]
 
 from indexer.devnet.genesis import FUNDS
 from indexer.devnet.node import Node
-from indexer.devnet.recording import MadeBlock
+from indexer.devnet.recording import Block
 from tests.contract.parameters import SOURCE
 from tests.support.spending import REFUSES
 from tests.unit.devnet.ledger.test_healthy import HOME, LOCK, PLUTUS, SKEY, UNITS, VKEY, VOID, Offline, paid
+from tests.unit.devnet.payments import transaction_id
 
 RICH: Final = 100_000_000  # lovelace of each coin that the wallet is given
 HELD: Final = 5_000_000  # lovelace behind the script
 NOTE: Final = {"msg": ["hello"], "many": 2**63}
-MEAN: Final = {"constructor": 1}, {"a constructor": 1}, {"__proto__": 1}  # keys that the TypeScript client stumbles over
+MEAN: Final = {"constructor": 1}, {"a constructor": 1}, {"__proto__": 1}  # the TypeScript client has trouble with them
 
 Json = dict[str, Any]
 
@@ -66,18 +67,18 @@ def prepare(node: Node) -> Scenario:
     notes = {674: NOTE, **dict(enumerate(MEAN))}
     paying.auxiliary_data = pycardano.AuxiliaryData(pycardano.AlonzoMetadata(metadata=pycardano.Metadata(notes)))
     payment = built(paying)
-    return Scenario(gifts, holding, payment, built(spending), built(failing), bad(payment))
+    return Scenario(gifts, holding, payment, built(spending), built(failing), bad(payment, third))
 
 
-def bad(payment: bytes) -> dict[str, bytes]:
-    """What no node takes."""
+def bad(payment: bytes, other: Any) -> dict[str, bytes]:
+    """What no node takes; `other` is a coin that is there."""
     unsigned, cheap = (pycardano.Transaction.from_cbor(payment) for _ in range(2))
     unsigned.transaction_witness_set = pycardano.TransactionWitnessSet()
     body = cheap.transaction_body
     body.fee, body.outputs[-1].amount.coin = 1, body.outputs[-1].amount.coin + body.fee - 1
     witness = pycardano.VerificationKeyWitness(VKEY, SKEY.sign(body.hash()))
     cheap.transaction_witness_set = pycardano.TransactionWitnessSet(vkey_witnesses=[witness])
-    unknown = built(builder(coin("ff" * 32, paid(amount=RICH))).add_output(paid()))
+    unknown = built(builder(other, coin("ff" * 32, paid(amount=RICH))).add_output(paid()))
     return {"unsigned": unsigned.to_cbor(), "cheap": cheap.to_cbor(), "unknown": unknown, "garbage": payment[:-1]}
 
 
@@ -111,7 +112,7 @@ def expected(scenario: Scenario, errors: Mapping[str, str]) -> Json:
     undone = twin.make_block()
     twin.fork(1, 2)
     last = twin.make_block()
-    first, second, *empty = twin.chain[:4]
+    first, second, *empty = (twin.chain[height] for height in range(4))
     held = {"transaction": {"id": id_of(scenario.holding)}}
     start = {"time": {"seconds": 0}, "slot": 0, "epoch": 0}
     end = {"time": {"seconds": 2_000}, "slot": 2_000, "epoch": 1}
@@ -156,7 +157,7 @@ def expected(scenario: Scenario, errors: Mapping[str, str]) -> Json:
                 3117,
                 {"unknownOutputReferences": [{"transaction": {"id": "ff" * 32}, "index": 0}]},
             ),
-            "garbage": (errors["garbage"], -32602, ["alonzo", "babbage", "conway", "dijkstra"]),
+            "garbage": (errors["garbage"], -32602, ["conway"]),
         },
         "submitted": scenario.both,
         "mempool": {
@@ -199,12 +200,12 @@ def told(error: Json) -> tuple[str, int, Any]:
     return error["type"], error["code"], error["data"]
 
 
-def forward(block: MadeBlock, transactions: list[str]) -> Json:
+def forward(block: Block, transactions: list[str]) -> Json:
     """As clients note it."""
     return {"direction": "forward", "height": block.height, "id": block.id.hex(), "transactions": transactions}
 
 
-def place(block: MadeBlock) -> Json:
+def place(block: Block) -> Json:
     """A point."""
     return {"slot": block.slot, "id": block.id.hex()}
 
@@ -216,7 +217,7 @@ def ada(lovelace: int) -> Json:
 
 def builder(*coins: Any) -> Any:
     """A transaction to be, out of coins of the wallet."""
-    begun = pycardano.TransactionBuilder(Offline())
+    begun = pycardano.TransactionBuilder(Offline(), ttl=500, validity_start=0)
     for each in coins:
         begun.add_input(each)
     return begun
@@ -234,5 +235,5 @@ def coin(transaction: str, output: Any, index: int = 0) -> Any:
 
 
 def id_of(raw: bytes) -> str:
-    """Of a transaction, by the library."""
-    return str(pycardano.Transaction.from_cbor(raw).id)
+    """Of a transaction, as clients write it."""
+    return transaction_id(raw).hex()

@@ -7,14 +7,15 @@ from indexer.devnet.ledger.metadata import Metadatum, Pairs
 
 
 class _NoJson(Exception):
-    """Bytes, or a map by something else than texts and integers."""
+    """Bytes, or a map by something else than integers and texts that every client reads."""
 
 
 def shown_metadatum(value: Metadatum) -> dict[str, Any]:
     """`{"json": …}`, or `{"cbor": …}` where anything in it cannot be said in plain JSON.
 
     The bytes are those that the ledger would write, not those that stood there. A key that comes twice is shown once,
-    with its last value, where Ogmios writes it twice.
+    with its last value, where Ogmios writes it twice. A key that the official TypeScript client refuses to read, whole
+    block and all, is shown as bytes too: one with `__proto__` in it, or with `constructor` among other characters.
     """
     try:
         return {"json": _json(value)}
@@ -50,6 +51,10 @@ def _json(value: Metadatum) -> Any:
 
 
 def _key(key: Metadatum) -> str:
-    if isinstance(key, int | str):
+    if isinstance(key, int | str) and not _trips(str(key)):
         return str(key)
     raise _NoJson
+
+
+def _trips(key: str) -> bool:
+    return "__proto__" in key or ("constructor" in key and key != "constructor")

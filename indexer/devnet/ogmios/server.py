@@ -226,6 +226,11 @@ class Client(Connection):
         super().connection_made(transport)
         self._server.sessions.add(self)
         if self._server.faults.stalled:
+            # Soon: asyncio of Python 3.11.2 starts to read after this call, whatever was said in it.
+            asyncio.get_running_loop().call_soon(self._hold_if_stalled)
+
+    def _hold_if_stalled(self) -> None:
+        if self._server.faults.stalled:
             self.hold()
 
     def connection_lost(self, exc: Exception | None) -> None:

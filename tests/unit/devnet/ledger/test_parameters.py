@@ -18,6 +18,7 @@ from indexer.devnet.ledger.timeline import Timeline
 from indexer.devnet.ledger.transaction import Language, Witnesses
 from tests.contract.parameters import PARAMETERS, SOURCE
 from tests.contract.tree import Array, Map, encode
+from tests.support.schema import DIRECTORY
 from tests.support.spending import Wallet, paid
 
 RAW = json.loads(SOURCE.read_text(encoding="utf-8"))
@@ -30,6 +31,13 @@ def test_the_parameters_are_those_that_the_contract_was_measured_under() -> None
     assert RAW["parameters"] == mainnet().shown
     assert len(mainnet().cost_models[Language.PLUTUS_V3]) == 350
     assert mainnet().major == 11
+
+
+def test_every_parameter_of_conway_is_told() -> None:
+    """All that Ogmios' schema knows, but for two that Babbage did away with."""
+    schema = json.loads((DIRECTORY / "cardano.json").read_text(encoding="utf-8"))
+    known = set(schema["definitions"]["ProtocolParameters"]["properties"])
+    assert known - {"extraEntropy", "federatedBlockProductionRatio"} == set(mainnet().shown)
 
 
 def test_one_and_a_fifth_is_a_fraction() -> None:

@@ -340,6 +340,10 @@ METADATA: Final[dict[str, tuple[Node, Json]]] = {
     "a map by bytes": (mapped((b"\0", 1)), {"cbor": "a1410001"}),
     "a map by lists": (mapped((listed(), 1)), {"cbor": "a18001"}),
     "a key that comes twice": (mapped(("a", 1), ("a", 2)), {"json": {"a": 2}}),
+    "a map by __proto__": (mapped(("a", mapped(("__proto__", 1)))), {"cbor": "a16161a1695f5f70726f746f5f5f01"}),
+    "a map by a text with __proto__ in it": (mapped(("a__proto__b", 1)), {"cbor": "a16b615f5f70726f746f5f5f6201"}),
+    "a map by constructor": (mapped(("constructor", 1)), {"json": {"constructor": 1}}),
+    "a map by a text with constructor in it": (mapped(("constructors", 1)), {"cbor": "a16c636f6e7374727563746f727301"}),
     "a list that ends in a break, with bytes": (Map(((1, b""),), indefinite=True), {"cbor": "a10140"}),
 }
 

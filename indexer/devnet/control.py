@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from indexer.devnet.kupo.addresses import is_address, unbase58, unbech32
-from indexer.devnet.kupo.api import Request, Response
+from indexer.devnet.http import Request, Response
+from indexer.devnet.ledger.addresses import read_address
 from indexer.devnet.ledger.refusal import Refusal, Refused
 from indexer.devnet.ledger.sentences import refusal
 from indexer.devnet.mempool import MempoolFull
@@ -163,12 +163,9 @@ def _transaction_id(value: Any) -> bytes:
 
 def _address(text: str) -> bytes:
     try:
-        raw = unbech32(text)[1] if "1" in text[:12] and text.startswith("addr") else unbase58(text)
+        return read_address(text)
     except ValueError as error:
-        raise ControlRefused(f"{text!r} is no address: {error}") from error
-    if not is_address(raw):
-        raise ControlRefused(f"{text!r} is no address")
-    return raw
+        raise ControlRefused(str(error)) from error
 
 
 def _refusal(code: int) -> Refusal:

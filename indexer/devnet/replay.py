@@ -5,9 +5,7 @@ from typing import Final
 
 from indexer.devnet.chain import Chain
 from indexer.devnet.networks import NETWORKS, NetworkUnknown
-from indexer.devnet.ogmios.server import CannotListen, OgmiosServer
-
-__all__ = ["CannotListen", "ReplayServer"]
+from indexer.devnet.ogmios.server import OgmiosServer
 
 VERSION: Final = "v7.0.0 (replay)"
 

@@ -41,7 +41,7 @@ class Devnet:
         self.ogmios: OgmiosServer = serve(node, host, port)
         self.index = Index()
         self.kupo = KupoServer(self.index, host, kupo_port, producer=self._producer)
-        self.control = Server(Control(self).answer, host, control_port)
+        self.control = Server("devnet", Control(self).answer, host, control_port)
         self._directory = directory
         self._open = AsyncExitStack()
 

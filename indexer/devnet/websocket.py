@@ -120,7 +120,7 @@ _OPEN_TO_ALL: Final = {HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.BAD_REQUES
 
 
 class Connection(asyncio.Protocol, ABC):
-    """A client. What to answer is for the subclass: `http`, `post`, `opened`, `received`, `proceed`, `closed`."""
+    """A client. What to answer is for the subclass: `http`, `post`, `opened`, `received`, `proceed`."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport
@@ -160,9 +160,6 @@ class Connection(asyncio.Protocol, ABC):
     def backlog(self) -> bool:
         """Whether too much is waiting to be answered for more to be listened to."""
         return False
-
-    def closed(self) -> None:
-        """The WebSocket that was open is gone."""
 
     @property
     def is_open(self) -> bool:
@@ -267,9 +264,7 @@ class Connection(asyncio.Protocol, ABC):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         if self._pings is not None:
             self._pings.cancel()
-        if self._open:
-            self._open = False
-            self.closed()
+        self._open = False
 
     # How it is done.
 

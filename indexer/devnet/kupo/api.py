@@ -1,18 +1,18 @@
 """Kupo's routes: a request in, a response out. No sockets, no clock."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
+from indexer.devnet.http import Request, Response
 from indexer.devnet.kupo import health, hints, metadata, watching
 from indexer.devnet.kupo.health import Producer
 from indexer.devnet.kupo.hints import Failure
 from indexer.devnet.kupo.index import Index, StillWatched
 from indexer.devnet.kupo.patterns import OfTransaction
-from indexer.devnet.kupo.queries import Query, read_filter, read_selection, read_slot, select
+from indexer.devnet.kupo.queries import read_filter, read_selection, read_slot, select
 from indexer.devnet.kupo.shown import shown_point, shown_row, shown_script
 from indexer.devnet.kupo.watching import pattern_of
 from indexer.devnet.websocket import encode
@@ -27,27 +27,6 @@ _PREFLIGHT: Final = {
     "Access-Control-Allow-Headers": "*",
 }
 _CACHED: Final = ("checkpoints", "matches", "datums", "scripts", "metadata")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An HTTP request: the path in segments, decoded; names of headers in lower case, the first of each."""
-
-    method: str
-    path: tuple[str, ...]
-    query: Query = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An HTTP response."""
-
-    status: HTTPStatus
-    headers: Mapping[str, str]
-    body: bytes
-
 
 Handler: TypeAlias = Callable[[Request, Sequence[str]], Response]
 

@@ -10,8 +10,10 @@ from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
 from indexer.chain.block import OutputReference
-from indexer.devnet.kupo.addresses import delegation, is_address, is_byron, payment, unbase58, unbech32
+from indexer.devnet.kupo.addresses import delegation, is_byron, payment
 from indexer.devnet.kupo.rows import Row
+from indexer.devnet.ledger.addresses import is_address
+from indexer.devnet.ledger.spelling import unbase58, unbech32
 
 _KEYS: Final = {"vk", "addr_vk", "stake_vk"}  # bech32 prefixes of 32 bytes, to be hashed ...
 _HASHES: Final = {"vkh", "addr_vkh", "stake_vkh", "script"}  # ... and of 28

@@ -1,20 +1,17 @@
-"""Query strings: what a client asks of the matches, and which rows these are."""
+"""What a client asks of the matches, and which rows these are."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
-from urllib.parse import unquote_plus
+from typing import Final, Literal
 
 from indexer.chain.point import ORIGIN, Origin, Place, Point, Slot
+from indexer.devnet.http import Query
 from indexer.devnet.kupo import hints
 from indexer.devnet.kupo.index import Index
 from indexer.devnet.kupo.patterns import Asset, Labelled, OfTransaction, OneOutput, Pattern, Policy, question
 from indexer.devnet.kupo.rows import Row
 from indexer.devnet.kupo.shown import shown_point
-
-Query: TypeAlias = tuple[tuple[str, str | None], ...]
-"""Names and values in order; a bare flag has None, which is something else than no text."""
 
 _MAX_SLOT: Final = 2**63 - 2
 _BOUND: Final = re.compile("(created|spent)_(after|before)")
@@ -50,12 +47,6 @@ class Selection:
     filter: Pattern | None = None
     oldest_first: bool = False
     resolve_hashes: bool = False
-
-
-def read_query(text: str) -> Query:
-    """What stands behind the question mark."""
-    pairs = (part.partition("=") for part in re.split("[&;]", text) if part)
-    return tuple((unquote_plus(name), unquote_plus(value) if equals else None) for name, equals, value in pairs)
 
 
 def read_selection(query: Query) -> Selection:

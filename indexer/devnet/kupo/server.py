@@ -9,7 +9,7 @@ from indexer.devnet.server import Server
 
 
 class KupoServer(Server):
-    """An index, served as Kupo v2.12 would. Port 0 takes a free one: see `port` once it has started.
+    """An index, served as Kupo v2.12 would.
 
     `producer` tells of the node that the index follows; without it the index is taken to be in step with one.
     Who owns the index calls `index.apply` and `index.roll_back` between requests, on the same loop; see `Following`.
@@ -20,7 +20,7 @@ class KupoServer(Server):
     ) -> None:
         self.index = index
         self.api = Api(index, producer or self._in_step)
-        super().__init__(self.api.answer, host, port)
+        super().__init__("kupo", self.api.answer, host, port)
 
     def _in_step(self) -> Producer:
         tip = self.index.tip

@@ -1,19 +1,13 @@
 """Rows, points and scripts as Kupo's JSON holds them."""
 
-from typing import Any, Final
+from typing import Any
 
 from indexer.chain.point import Point
-from indexer.devnet.kupo.addresses import shown
 from indexer.devnet.kupo.index import Index
 from indexer.devnet.kupo.rows import Row
-from indexer.devnet.ledger.transaction import Language, Output, Script
-
-_LANGUAGES: Final = {
-    Language.NATIVE: "native",
-    Language.PLUTUS_V1: "plutus:v1",
-    Language.PLUTUS_V2: "plutus:v2",
-    Language.PLUTUS_V3: "plutus:v3",
-}
+from indexer.devnet.ledger.addresses import address_text
+from indexer.devnet.ledger.shown import LANGUAGES
+from indexer.devnet.ledger.transaction import Output, Script
 
 
 def shown_row(row: Row, *, resolved_by: Index | None, as_text: bool) -> dict[str, Any]:
@@ -31,7 +25,7 @@ def shown_row(row: Row, *, resolved_by: Index | None, as_text: bool) -> dict[str
         "transaction_index": row.transaction_index,
         "transaction_id": row.reference.transaction_id.hex(),
         "output_index": row.reference.index,
-        "address": shown(output.address),
+        "address": address_text(output.address),
         "value": _value(output, as_text=as_text),
         "datum_hash": _hex(row.datum_hash),
     }
@@ -52,7 +46,7 @@ def shown_point(point: Point) -> dict[str, Any]:
 
 def shown_script(script: Script) -> dict[str, Any]:
     """A script, by the bytes that are hashed behind its language's byte."""
-    return {"language": _LANGUAGES[script.language], "script": script.raw.hex()}
+    return {"language": LANGUAGES[script.language], "script": script.raw.hex()}
 
 
 def _value(output: Output, *, as_text: bool) -> dict[str, Any]:

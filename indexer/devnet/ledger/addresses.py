@@ -1,15 +1,15 @@
 """Addresses as the ledger writes and takes them (CIP-19), and the texts that Ogmios shows (bech32; Byron's base58)."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 from zlib import crc32
 
 from indexer.devnet.ledger.cbor import EMBEDDED, Malformed, Reader
+from indexer.devnet.ledger.spelling import base58, bech32, unbase58, unbech32
 from indexer.devnet.ledger.transaction import Credential
 
 BYRON: Final = 0x82  # first byte of every Byron address: a pair
-_CHARACTERS: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_GENERATOR: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _HASH: Final = 28  # bytes of a credential
 _POINTER: Final = (32, 16, 16)  # bits of a slot, a transaction's index, a certificate's index
 
@@ -45,6 +45,15 @@ def check_address(raw: bytes) -> bytes:
     if rest != due:
         raise Malformed(f"an address of {len(raw)} bytes, which its first byte {header:#04x} does not allow")
     return raw
+
+
+def is_address(raw: bytes) -> bool:
+    """Whether an output may carry these bytes as its address."""
+    try:
+        check_address(raw)
+    except Malformed:
+        return False
+    return True
 
 
 def check_reward_address(raw: bytes) -> bytes:
@@ -93,6 +102,20 @@ def byron(raw: bytes) -> ByronAddress:
     return ByronAddress(root, magic, size)
 
 
+def read_address(value: object) -> bytes:
+    """An address in bech32, base58 or base16. Raises ValueError."""
+    readers: tuple[Callable[[str], bytes], ...] = (lambda text: unbech32(text)[1], unbase58, bytes.fromhex)
+    for reader in readers if isinstance(value, str) else ():
+        try:
+            raw = reader(str(value))
+        except ValueError:
+            continue
+        if is_address(raw):
+            return raw
+    raise ValueError(f"{value!r:.120} is no address")
+
+
+@lru_cache(maxsize=4096)
 def address_text(raw: bytes) -> str:
     """An address as people write it."""
     if raw[0] == BYRON:
@@ -103,31 +126,6 @@ def address_text(raw: bytes) -> str:
 def reward_address_text(raw: bytes) -> str:
     """The address of a stake account as people write it."""
     return bech32("stake" if raw[0] & 1 else "stake_test", raw)
-
-
-def bech32(prefix: str, raw: bytes) -> str:
-    """BIP-173, without its limit on the length."""
-    count = -(-len(raw) * 8 // 5)
-    bits = int.from_bytes(raw, "big") << count * 5 - len(raw) * 8
-    values = [bits >> 5 * n & 31 for n in reversed(range(count))]
-    check = 1
-    for value in (*(ord(c) >> 5 for c in prefix), 0, *(ord(c) & 31 for c in prefix), *values, *(0,) * 6):
-        top = check >> 25
-        check = (check & 0x1FFFFFF) << 5 ^ value
-        for n, generator in enumerate(_GENERATOR):
-            check ^= generator if top >> n & 1 else 0
-    check ^= 1
-    values += [check >> 5 * n & 31 for n in reversed(range(6))]
-    return f"{prefix}1{''.join(_CHARACTERS[value] for value in values)}"
-
-
-def base58(raw: bytes) -> str:
-    """Bitcoin's base58, without a checksum of its own."""
-    number, digits = int.from_bytes(raw, "big"), ""
-    while number:
-        number, digit = divmod(number, 58)
-        digits = _BASE58[digit] + digits
-    return "1" * (len(raw) - len(raw.lstrip(b"\0"))) + digits
 
 
 def _pointer(raw: bytes) -> int:

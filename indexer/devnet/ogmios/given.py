@@ -1,10 +1,10 @@
-"""Addresses and outputs that a client gives as JSON. What cannot be read raises ValueError with the reason."""
+"""Outputs that a client gives as JSON. What cannot be read raises ValueError with the reason."""
 
 from typing import Any, Final
 
 from indexer.chain.block import OutputReference
 from indexer.devnet import cbor
-from indexer.devnet.kupo.addresses import is_address, unbase58, unbech32
+from indexer.devnet.ledger.addresses import read_address
 from indexer.devnet.ledger.cbor import Malformed
 from indexer.devnet.ledger.outputs import output_from
 from indexer.devnet.ledger.scripts import DEEPEST
@@ -15,19 +15,6 @@ from indexer.devnet.ogmios.places import read_reference
 _EMBEDDED: Final = 24  # tag of CBOR in a byte string
 _LANGUAGES: Final = {name: language for language, name in LANGUAGES.items()}
 _MAX_WORD64: Final = 2**64 - 1
-
-
-def read_address(value: Any) -> bytes:
-    """An address in bech32, base58 or base16."""
-    if isinstance(value, str):
-        for decode in (lambda text: unbech32(text)[1], unbase58, bytes.fromhex):
-            try:
-                raw = decode(value)
-            except ValueError:
-                continue
-            if is_address(raw):
-                return raw
-    raise ValueError(f"{value!r:.120} is no address")
 
 
 def read_utxo(value: Any) -> dict[OutputReference, Output]:

@@ -3,13 +3,13 @@
 import asyncio
 from datetime import UTC, datetime
 from http import HTTPStatus
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from indexer.chain.point import Place
 from indexer.devnet.chain import Chain, Follower
 from indexer.devnet.ledger.addresses import address_text
 from indexer.devnet.ledger.refusal import Refusal
+from indexer.devnet.listening import Listener
 from indexer.devnet.networks import NETWORKS, Network
 from indexer.devnet.node import Node
 from indexer.devnet.ogmios.faults import Faults
@@ -19,27 +19,17 @@ from indexer.devnet.ogmios.places import shown_place
 from indexer.devnet.ogmios.session import Session
 from indexer.devnet.recording import Block
 from indexer.devnet.websocket import NULL, Connection, encode, text_frame, unframed
-from indexer.errors import IndexerError
 
 VERSION: Final = "v7.0.0 (devnet)"
-GOODBYE: Final = 1.0  # seconds that clients get to answer a close
 
 _FORWARD: Final = b'{"jsonrpc":"2.0","method":"nextBlock","result":{"direction":"forward","block":'
 _BACKWARD: Final = b'{"jsonrpc":"2.0","method":"nextBlock","result":{"direction":"backward","point":'
 
 
-class CannotListen(IndexerError):
-    """The address is taken, or not ours to take."""
-
-    code = "devnet.cannot_listen"
-    hint = "stop what listens there, or choose another port"
-
-
-class OgmiosServer:
+class OgmiosServer(Listener["Client"]):
     """A chain on a TCP port; with a `node` that makes it, also a ledger and a mempool.
 
-    `network` tells of magic and eras, `security_parameter` (k) and `start_time` may differ from it. Port 0 takes a free
-    one: see `port` once it has started.
+    `network` tells of magic and eras, `security_parameter` (k) and `start_time` may differ from it.
     """
 
     def __init__(
@@ -54,66 +44,36 @@ class OgmiosServer:
         security_parameter: int | None = None,
         start_time: datetime | None = None,
     ) -> None:
-        self.chain, self.network, self.host, self.port = chain, network, host, port
+        super().__init__(host, port)
+        self.chain, self.network = chain, network
         self.version = version
         self.security_parameter = security_parameter or network.k
         self.start_time = start_time or network.start
         self.faults = Faults()
-        self.sessions: set[Client] = set()
         self.totals = {"sessions": 0, "messages": 0, "unrouted": 0}
         self.started = self.tip_seen = datetime.now(UTC)
         self._node = node
-        self._listener: asyncio.Server | None = None
         self._watch: Follower | None = None
         self._frames: tuple[int, list[bytes]] = (-1, [])
         self._tail: tuple[int, bytes] = (-1, b"")
         self._woken: set[Outlet] = set()
         self._resume: asyncio.TimerHandle | None = None
 
+    def connection(self) -> "Client":
+        return Client(self)
+
     async def start(self) -> None:
-        """Listen. Raises CannotListen."""
-        loop = asyncio.get_running_loop()
-        try:
-            self._listener = await loop.create_server(lambda: Client(self), self.host, self.port)
-        except OSError as error:
-            reason = error.strerror or error
-            raise CannotListen(f"cannot listen on {self.host}:{self.port}: {reason}") from error
-        self.port = self._listener.sockets[0].getsockname()[1]
+        await super().start()
         self._watch = self.chain.follow(self._tip_moved)
 
     async def close(self) -> None:
-        """Stop listening, say goodbye to every client, and drop those that do not answer."""
-        if self._listener is None:
-            return
-        self._listener.close()
         self.resume()
         if self._watch is not None:
             self.chain.leave(self._watch)
-        gone = [client.gone for client in self.sessions]
-        for client in list(self.sessions):
-            client.close()
-        if gone:
-            await asyncio.wait(gone, timeout=GOODBYE)
-        self.drop_connections()
-        if gone:
-            await asyncio.wait(gone)
-        self._listener = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
+            self._watch = None
+        await super().close()
 
     # What goes wrong on command.
-
-    def drop_connections(self) -> None:
-        """End every connection without a word, as a node that dies does."""
-        for client in list(self.sessions):
-            client.abort()
 
     def stall(self, seconds: float | None = None) -> None:
         """Neither listen to anybody nor tell anybody anything, for so long or until `resume`. New clients wait, too."""

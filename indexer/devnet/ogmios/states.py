@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indexer.chain.block import OutputReference
 from indexer.chain.point import Place
+from indexer.devnet.ledger.addresses import read_address
 from indexer.devnet.ledger.shown import shown_utxo
 from indexer.devnet.ledger.state import Ledger
 from indexer.devnet.node import Node, NotAcquired, View
 from indexer.devnet.ogmios.eras import genesis_of
-from indexer.devnet.ogmios.given import read_address
 from indexer.devnet.ogmios.lane import Answer, Outlet
 from indexer.devnet.ogmios.places import read_reference
 from indexer.devnet.ogmios.queries import NetworkQueries

@@ -15,10 +15,11 @@ from websockets.exceptions import ConnectionClosed
 from indexer.chain.point import ORIGIN, Point
 from indexer.devnet import websocket
 from indexer.devnet.chain import Chain
+from indexer.devnet.listening import CannotListen
 from indexer.devnet.networks import NetworkUnknown, guess_network
 from indexer.devnet.ogmios.server import OgmiosServer
 from indexer.devnet.recording import MadeBlock, link, read_recordings
-from indexer.devnet.replay import CannotListen, ReplayServer
+from indexer.devnet.replay import ReplayServer
 from tests.unit.devnet.client import PREVIEW, Client, blocks, client_of, made, serving, tip, until
 
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import httpx
 
-from indexer.devnet.kupo.api import Api, Request, Response
+from indexer.devnet.http import Request, Response, read_query
+from indexer.devnet.kupo.api import Api
 from indexer.devnet.kupo.health import Producer
 from indexer.devnet.kupo.index import Index
-from indexer.devnet.kupo.queries import read_query
 from indexer.devnet.kupo.server import KupoServer
 from tests.support.openapi import Document
 

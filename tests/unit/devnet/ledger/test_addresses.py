@@ -4,21 +4,20 @@ from typing import Final
 from zlib import crc32
 
 import pytest
-from pycardano.crypto import bech32 as reference  # type: ignore[import-untyped]
 
 from indexer.devnet.ledger.addresses import (
     address_text,
-    base58,
-    bech32,
     byron,
     check_address,
     check_reward_address,
     network_of,
     payment_credential,
+    read_address,
     reward_address_text,
     stake_credential,
 )
 from indexer.devnet.ledger.cbor import Malformed
+from indexer.devnet.ledger.spelling import base58
 from indexer.devnet.ledger.transaction import Credential
 from tests.contract.tree import Map, Node, Tag, encode
 from tests.support.addresses import BYRON_MAINNET, BYRON_TESTNET, unbech32
@@ -74,11 +73,22 @@ def test_byron_addresses_are_written_in_base58(text: str) -> None:
     assert len(byron(raw).root) == 28
 
 
-def test_a_long_text_is_as_another_library_writes_it() -> None:
-    """Ogmios knows no limit of 90 characters."""
-    for raw in (b"", b"\0", bytes(range(57)), bytes(200)):
-        digits = reference.convertbits(raw, 8, 5)
-        assert reference.bech32_encode("addr", digits, reference.Encoding.BECH32) == bech32("addr", raw)
+@pytest.mark.parametrize("text", [*CIP19, *BYRON_MAINNET, *BYRON_TESTNET])
+def test_an_address_is_read_however_it_is_written(text: str) -> None:
+    """Text, text in capitals (of bech32), or base16."""
+    raw = address(text)
+    assert [raw, raw] == [read_address(text), read_address(raw.hex())]
+    assert raw == read_address(text.upper() if text in CIP19 else text)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "addr", REWARDS[0], CIP19[0][:-1], BYRON_MAINNET[0][1:], "60" + 27 * "00", None, 5, [CIP19[0]]]
+)
+def test_what_is_no_address_is_named(value: object) -> None:
+    """With its beginning."""
+    with pytest.raises(ValueError, match="is no address") as raised:
+        read_address(value)
+    assert str(raised.value).startswith(repr(value)[:120])
 
 
 NO_ATTRIBUTES: Final = Map(())

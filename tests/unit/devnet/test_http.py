@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from indexer.devnet.kupo import http
+from indexer.devnet import http
 from indexer.devnet.kupo.index import Index
 from indexer.devnet.kupo.server import KupoServer
-from indexer.devnet.replay import CannotListen
+from indexer.devnet.listening import CannotListen
 from tests.unit.devnet.kupo.asking import serving
 from tests.unit.devnet.kupo.making import HOMES, Block, Coin, Tx, digest, index_of
 
@@ -149,7 +149,7 @@ async def test_a_client_that_asks_and_does_not_read_has_to_wait() -> None:
         client.writer.transport.set_write_buffer_limits(high=0)
         with pytest.raises(TimeoutError):
             await client.flood(ask * 10_000, 100)
-        (connection,) = [each for each in server._clients if each._paused]
+        (connection,) = [each for each in server.sessions if each._paused]
         assert len(connection._received) <= http.AHEAD_AT_MOST + 300_000  # and what one read brings
         assert connection._transport.get_write_buffer_size() < 1 << 20
         assert (await other.get("/matches")).status_code == 200

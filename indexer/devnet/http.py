@@ -5,21 +5,42 @@ Bodies come with their length. A client may send many requests ahead; they are a
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Final, cast
-from urllib.parse import unquote
-
-from indexer.devnet.kupo.api import Request, Response
-from indexer.devnet.kupo.queries import read_query
+from typing import Final, TypeAlias, cast
+from urllib.parse import unquote, unquote_plus
 
 LONGEST_HEAD: Final = 65_536  # bytes
 LONGEST_BODY: Final = 1 << 20  # bytes
 AHEAD_AT_MOST: Final = LONGEST_HEAD + LONGEST_BODY  # bytes of requests that wait for their answers
 PATIENCE: Final = 120.0  # seconds in which a client has to say or take something, as with Kupo
 
+Query: TypeAlias = tuple[tuple[str, str | None], ...]
+"""Names and values in order; a bare flag has None, which is something else than no text."""
+
 _REQUEST_LINE: Final = re.compile(r"([A-Z]+) (?:https?://[^/ ]*)?(/[^ ]*) HTTP/1\.([01])")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request: the path in segments, decoded; names of headers in lower case, the first of each."""
+
+    method: str
+    path: tuple[str, ...]
+    query: Query = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response."""
+
+    status: HTTPStatus
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class _Unreadable(Exception):
@@ -31,15 +52,11 @@ class _Unreadable(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """A client. `answer` answers its requests; `opened` and `closed` are told of it."""
+    """A client of a server of that name. `answer` answers its requests; it is among `clients` while it lasts."""
 
-    def __init__(
-        self,
-        answer: Callable[[Request], Response],
-        opened: Callable[["Connection"], None],
-        closed: Callable[["Connection"], None],
-    ) -> None:
-        self._answer, self._tell_opened, self._tell_closed = answer, opened, closed
+    def __init__(self, name: str, answer: Callable[[Request], Response], clients: set["Connection"]) -> None:
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._name, self._answer, self._clients = name, answer, clients
         self._transport: asyncio.Transport
         self._received = bytearray()
         self._head: tuple[Request, int, bool] | None = None  # of a request whose body is not all there
@@ -58,7 +75,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._tell_opened(self)
+        self._clients.add(self)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -75,7 +92,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         if self._idle is not None:
             self._idle.cancel()
-        self._tell_closed(self)
+        self._clients.discard(self)
+        self.gone.set_result(None)
 
     # How it is done.
 
@@ -120,7 +138,7 @@ class Connection(asyncio.Protocol):
         return Request(request.method, request.path, request.query, request.headers, body), keep_alive
 
     def _send(self, response: Response, method: str, *, keep_alive: bool) -> None:
-        headers = {"Date": formatdate(usegmt=True), "Server": "kupo", **response.headers}
+        headers = {"Date": formatdate(usegmt=True), "Server": self._name, **response.headers}
         if response.status is not HTTPStatus.NOT_MODIFIED:
             headers["Content-Length"] = str(len(response.body))
         if not keep_alive:
@@ -133,16 +151,22 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
+def read_query(text: str) -> Query:
+    """What stands behind the question mark."""
+    pairs = (part.partition("=") for part in re.split("[&;]", text) if part)
+    return tuple((unquote_plus(name), unquote_plus(value) if equals else None) for name, equals, value in pairs)
+
+
 def _read_head(text: str) -> tuple[Request, int, bool]:
     """A request without its body, the body's length, and whether another request may follow. Raises _Unreadable."""
-    line, *fields = text.split("\r\n")
-    found = _REQUEST_LINE.fullmatch(line)
+    first, *lines = text.split("\r\n")
+    found = _REQUEST_LINE.fullmatch(first)
     if found is None:
         raise _Unreadable(HTTPStatus.BAD_REQUEST)
     method, target, minor = found.groups()
     headers: dict[str, str] = {}
-    for field in fields:
-        name, colon, value = field.partition(":")
+    for line in lines:
+        name, colon, value = line.partition(":")
         if not colon or name != name.strip():
             raise _Unreadable(HTTPStatus.BAD_REQUEST)
         headers.setdefault(name.lower(), value.strip())

@@ -14,6 +14,7 @@ from typing import Any, Final
 from benchmarks.contenders import Contender
 from benchmarks.recording import Recording
 from benchmarks.rounds import Round, rate, ratio
+from indexer.ogmios.marks import FIND_MARKS
 
 # Which of ours, beside whom, and at least how many times as fast. None: stated, not asked for.
 BUDGETS: Final = (
@@ -75,6 +76,7 @@ def machine() -> dict[str, Any]:
         if node
         else None,
         "websockets": version("websockets"),
+        "scan_compiled": FIND_MARKS is not None,
         "load_before": round(os.getloadavg()[0], 2),
     }
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import Frame, Opcode
 
 from indexer import errors
 from indexer.chain.network import KNOWN, Network
@@ -44,11 +45,13 @@ class Session:
 
     async def ask(self, blocks: int) -> None:
         """Ask for so many blocks, in one write."""
+        protocol = self._socket.protocol
         try:
-            for _ in range(blocks):
-                self._socket.protocol.send_text(wire.NEXT_BLOCK)
-            # `send` would make a system call of each: dearer than reading the block that answers it.
-            self._socket.transport.writelines(self._socket.protocol.data_to_send())
+            protocol.send_text(wire.NEXT_BLOCK)
+            # `send` would make a frame and a system call of each: dearer than reading the block that answers it. What
+            # is asked is no secret and never changes, so the other frames of a write may share a mask.
+            others = Frame(Opcode.TEXT, wire.NEXT_BLOCK).serialize(mask=True) * (blocks - 1) if blocks > 1 else b""
+            self._socket.transport.writelines([*protocol.data_to_send(), others])
             await self._socket.drain()
         except (WebSocketException, OSError) as error:
             raise errors.Unreachable("Ogmios closed the connection while we asked for blocks") from error

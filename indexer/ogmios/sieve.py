@@ -9,7 +9,7 @@ which takes Ogmios' compact text at its word; so each such key is checked to be 
 text, and a text that escapes plain letters is not taken at its word at all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -17,25 +17,39 @@ from ahocorasick_rs import BytesAhoCorasick
 from indexer.chain.address import NEEDLE_END, NEEDLE_START
 from indexer.chain.block import OutputReference
 from indexer.chain.watch import Watches
+from indexer.ogmios.marks import FIND_MARKS, Marks
 
-FEW: Final = 6  # so many single searches (2 µs each a block) are cheaper than taking all addresses out (18 µs)
-_ID_FOLLOWS: Final = b':{"id":"'
-_MARK: Final = len(_ID_FOLLOWS) + 16  # 16 digits of an id: a chance meeting costs a look, nothing else
-_TRANSACTION: Final = BytesAhoCorasick([b'"transaction"'])
+FEW: Final = 3  # so many single searches (2 to 5 µs each a block) are as cheap as looking at all addresses
 _ESCAPED: Final = BytesAhoCorasick([b"\\u00"])
-_ADDRESSES: Final = (BytesAhoCorasick([b"addr1"]), BytesAhoCorasick([b"addr_test1"]))
+_ID_DIGITS: Final = 16  # of an id: a chance meeting costs a look, nothing else
 
 
 class Sieve:
     """Lets through every text that may concern a watch or an output we hold, and few others."""
 
-    def __init__(self, watches: Watches, held: Iterable[OutputReference] = ()) -> None:
-        self._needles = frozenset(text.encode() for text in watches.kinds)
-        bare = watches.byron | (watches.kinds.keys() if len(self._needles) <= FEW else set())
-        self._searches = tuple(BytesAhoCorasick([text.encode()]).find_matches_as_indexes for text in sorted(bare))
-        self._many = len(self._needles) > FEW
+    def __init__(
+        self,
+        watches: Watches,
+        held: Iterable[OutputReference] = (),
+        find: Callable[..., int] | None = FIND_MARKS,
+    ) -> None:
+        needles = [text.encode() for text in watches.kinds]
+        many = len(needles) > FEW
+        self._searches = tuple(
+            BytesAhoCorasick([needle]).find_matches_as_indexes
+            for needle in sorted([text.encode() for text in watches.byron] + ([] if many else needles))
+        )
+        # Bech32 has no 1 behind its separator, and hex neither r nor t.
+        self._addresses = tuple(
+            Marks(word, NEEDLE_END - NEEDLE_START, anchor=len(word) - 2, skip=NEEDLE_START, find=find)
+            for word in ((b"addr1", b"addr_test1") if many else ())
+        )
+        for marks in self._addresses:
+            for needle in needles:
+                marks.add(needle)
         self._held: set[OutputReference] = set()
-        self._marks: dict[bytes, int] = {}  # how many of them the beginning of an id stands for
+        # Neither hex nor bech32 has an i or an o.
+        self._ids = Marks(b'"transaction"', _ID_DIGITS, anchor=9, follows=b':{"id":"', find=find)
         for reference in held:
             self.hold(reference)
 
@@ -43,17 +57,13 @@ class Sieve:
         """From now on this output is one of ours."""
         if reference not in self._held:
             self._held.add(reference)
-            mark = _mark(reference.transaction_id)
-            self._marks[mark] = self._marks.get(mark, 0) + 1
+            self._ids.add(_digits(reference))
 
     def release(self, reference: OutputReference) -> None:
         """This output is spent, or was never ours."""
         if reference in self._held:
             self._held.remove(reference)
-            mark = _mark(reference.transaction_id)
-            self._marks[mark] -= 1
-            if not self._marks[mark]:
-                del self._marks[mark]
+            self._ids.remove(_digits(reference))
 
     def holds(self, reference: OutputReference) -> bool:
         """Whether an output is one of ours."""
@@ -61,27 +71,16 @@ class Sieve:
 
     def may_concern_us(self, text: bytes) -> bool:
         """False only if nothing in the text can concern us."""
-        if _ESCAPED.find_matches_as_indexes(text):
+        if b"\\" in text and _ESCAPED.find_matches_as_indexes(text):
             return True
         for search in self._searches:
             if search(text):
                 return True
-        if self._many and any(self._shows_address(text, prefix) for prefix in _ADDRESSES):
-            return True
-        return bool(self._held) and self._names_transaction(text)
-
-    def _shows_address(self, text: bytes, prefix: BytesAhoCorasick) -> bool:
-        found = prefix.find_matches_as_indexes(text)
-        return not self._needles.isdisjoint([text[end + NEEDLE_START : end + NEEDLE_END] for _, _, end in found])
-
-    def _names_transaction(self, text: bytes) -> bool:
-        marks = [text[end : end + _MARK] for _, _, end in _TRANSACTION.find_matches_as_indexes(text)]
-        if not marks:
-            return False
-        # What lies between two texts with the same beginning begins so too: two looks check them all.
-        compact = min(marks).startswith(_ID_FOLLOWS) and max(marks).startswith(_ID_FOLLOWS)
-        return not compact or not self._marks.keys().isdisjoint(marks)
+        for marks in self._addresses:
+            if marks.may_stand_in(text):
+                return True
+        return bool(self._held) and self._ids.may_stand_in(text)
 
 
-def _mark(transaction_id: bytes) -> bytes:
-    return _ID_FOLLOWS + transaction_id[:8].hex().encode()
+def _digits(reference: OutputReference) -> bytes:
+    return reference.transaction_id.hex()[:_ID_DIGITS].encode()

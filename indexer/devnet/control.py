@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from indexer.devnet.http import Request, Response
 from indexer.devnet.ledger.addresses import read_address
-from indexer.devnet.ledger.refusal import Refusal, Refused
-from indexer.devnet.ledger.sentences import refusal
+from indexer.devnet.ledger.refusal import Refused
 from indexer.devnet.mempool import MempoolFull
+from indexer.devnet.ogmios.examples import example
 from indexer.devnet.ogmios.places import shown_place
 from indexer.devnet.recording import point_of
 from indexer.devnet.websocket import encode
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 MOST_BLOCKS: Final = 10_000  # made by one request
 MOST_SLOTS: Final = 100_000_000  # skipped by one request: three years of seconds
-REJECTED: Final = "As asked for: the devnet rejects this submission without looking at it."
 
 Fields: TypeAlias = Mapping[str, Any]
 
@@ -115,7 +114,7 @@ class Control:
 
     def _reject(self, fields: Fields) -> Fields:
         code, count = _number(fields, "code", -(1 << 31), 1 << 31), _number(fields, "count", 1, MOST_BLOCKS, 1)
-        self._devnet.ogmios.reject(_refusal(code), count)
+        self._devnet.ogmios.reject(example(code), count)
         return {}
 
     def _lose_replies(self, fields: Fields) -> Fields:
@@ -166,13 +165,6 @@ def _address(text: str) -> bytes:
         return read_address(text)
     except ValueError as error:
         raise ControlRefused(str(error)) from error
-
-
-def _refusal(code: int) -> Refusal:
-    try:
-        return refusal(code)
-    except KeyError:
-        return Refusal(code, REJECTED)
 
 
 def _answered(value: Fields) -> Response:

@@ -16,7 +16,8 @@ from indexer.devnet.faucet import payment
 from indexer.devnet.genesis import Genesis
 from indexer.devnet.ledger.parameters import Parameters, Units, mainnet
 from indexer.devnet.ledger.read import Undecodable, read_transaction
-from indexer.devnet.ledger.refusal import Refusal, Refused
+from indexer.devnet.ledger.refusal import Refused
+from indexer.devnet.ledger.sentences import refusal
 from indexer.devnet.ledger.state import Ledger, Undo
 from indexer.devnet.ledger.transaction import Output, Transaction
 from indexer.devnet.mempool import Mempool, still_good
@@ -25,12 +26,6 @@ from indexer.errors import IndexerError
 
 EMPTY_AFTER: Final = timedelta(seconds=5)  # without a transaction, a block comes this long after the last
 LEFT_OVER: Final = 2_000_000  # lovelace that a payment of the faucet leaves: for the fee, and for the change to stand
-MALFORMED: Final = (
-    "Invalid transaction; It looks like the given transaction wasn't well-formed. Note that I try to decode the "
-    "transaction in multiple possible eras and it was malformed in ALL eras. Yet, I can't pinpoint the exact issue for "
-    "I do not know in which era / format you intended the transaction to be. The 'data' field, therefore, contains "
-    "errors for each era."
-)
 
 
 class ForkImpossible(IndexerError):
@@ -274,4 +269,4 @@ def decode(raw: bytes) -> Transaction:
     try:
         return read_transaction(raw)
     except Undecodable as error:
-        raise Refused(Refusal(-32602, MALFORMED, error.data)) from error
+        raise Refused(refusal(-32602, error.data)) from error

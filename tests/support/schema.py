@@ -16,7 +16,10 @@ DIRECTORY: Final = Path(__file__).parents[1] / "data" / "ogmios-schema"
 _BASE16: Final = re.compile("(?:[0-9a-f]{2})*")
 _GENERIC: Final = (-32600, -32603)  # errors that may answer anything, and say no method
 _MISPLACED: Final = 2004  # the schema has it inside a result, and beside one: nothing can be both
-_NOT_FORESEEN: Final = {("queryLedgerState/dump", 2002)}  # the schema lists queries; it forgot that one
+_FORGOTTEN: Final = {  # answers that the schema has under another method only
+    ("queryLedgerState/dump", 2002): ("queryLedgerState/utxo", "QueryLedgerStateUnavailableInCurrentEra"),
+    ("submitTransaction", 3004): ("evaluateTransaction", "EvaluateTransactionResponse"),
+}
 _LONGEST_NUMBER: Final = 15  # characters: the client makes a BigInt of longer ones, which knows no exponents
 
 
@@ -30,8 +33,9 @@ def check(answer: str | bytes) -> dict[str, Any]:
         _validator("RpcError").validate(said)
     elif code == _MISPLACED:
         _validator("QueryNetworkInvalidGenesis/properties/error").validate(error)
-    elif (said["method"], code) in _NOT_FORESEEN:
-        _validator("QueryLedgerStateUnavailableInCurrentEra").validate({**said, "method": "queryLedgerState/utxo"})
+    elif (found := _FORGOTTEN.get((said["method"], code))) is not None:
+        method, title = found
+        _validator(title).validate({**said, "method": method})
     else:
         _validator(_title(said["method"]) + "Response").validate(said)
     assert "id" in said

@@ -2,7 +2,7 @@
 
 import json
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -11,8 +11,11 @@ from nacl.signing import SigningKey
 from websockets.asyncio.client import connect
 
 from indexer.devnet.genesis import Genesis
+from indexer.devnet.ledger.sentences import refusal
 from indexer.devnet.node import Node
 from indexer.devnet.running import Devnet
+from tests.support.schema import DIRECTORY
+from tests.unit.devnet.checked import another, request
 
 SOMEBODY = "addr_test1vqg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygxrcya6"
 
@@ -92,15 +95,42 @@ async def test_clients_are_cut_off(devnet: Devnet, control: httpx.AsyncClient) -
 
 
 async def test_a_submission_is_refused_as_asked(devnet: Devnet, control: httpx.AsyncClient) -> None:
-    """With Ogmios' own sentence where the code has one; once."""
-    await ask(control, "/reject", code=3117)
-    submit = {"jsonrpc": "2.0", "method": "submitTransaction", "params": {"transaction": {"cbor": "80"}}}
-    async with connect(devnet.url) as client:
-        codes = []
-        for _ in range(2):
-            await client.send(json.dumps(submit))
-            codes.append(json.loads(await client.recv())["error"]["code"])
-    assert codes == [3117, -32602]
+    """As often as asked, with Ogmios' own sentence, and with data that a client can read."""
+    await ask(control, "/reject", code=3117, count=2)
+    async with another(devnet.ogmios) as client:
+        first, second, third = [(await client.submit(b"\x80"))["error"] for _ in range(3)]
+    assert first == second
+    assert (first["code"], first["message"]) == (3117, refusal(3117).message)
+    assert [tuple(each) for each in first["data"]["unknownOutputReferences"]] == [("transaction", "index")]
+    assert third["code"] == -32602
+
+
+async def test_every_refusal_of_a_submission_can_be_asked_for(devnet: Devnet, control: httpx.AsyncClient) -> None:
+    """Those of the schema and 3004, in the schema's shape; and a code that Ogmios does not have."""
+    schema = json.loads((DIRECTORY / "ogmios.json").read_text())["definitions"]
+    codes = {each["properties"]["code"]["enum"][0] for each in failures(schema["SubmitTransactionFailure"], schema)}
+    assert {3005, 3117, 3161, 3170, 3998} < codes
+    told = {}
+    async with another(devnet.ogmios) as client:
+        for code in sorted(codes | {3004, -32602}):
+            await ask(control, "/reject", code=code)
+            told[code] = (await client.submit(b"\x80"))["error"]
+    assert list(told) == [error["code"] for error in told.values()]
+    await ask(control, "/reject", code=4711)
+    async with connect(devnet.url) as careless:
+        await careless.send(request("submitTransaction", {"transaction": {"cbor": "80"}}).decode())
+        assert json.loads(await careless.recv())["error"].keys() == {"code", "message"}
+
+
+def failures(one_of: dict[str, Any], definitions: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The errors among which the schema has a choice."""
+    for each in one_of["oneOf"]:
+        if "$ref" in each:
+            yield from failures({"oneOf": [definitions[each["$ref"].rpartition("/")[2]]]}, definitions)
+        elif "oneOf" in each:
+            yield from failures(each, definitions)
+        else:
+            yield each
 
 
 @pytest.mark.parametrize(

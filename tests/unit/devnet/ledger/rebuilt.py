@@ -35,6 +35,7 @@ WAYS: Final = (
     Way(),
     Way(tagged_sets=True),
     Way(outputs_as_maps=True),
+    Way(outputs_as_maps=True, keys_of_the_node=True),
     Way(short_names_first=True),
     Way(tagged_sets=True, short_names_first=True),
     Way(tagged_sets=True, keys_of_the_node=True),

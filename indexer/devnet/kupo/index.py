@@ -16,7 +16,8 @@ from indexer.chain.point import Origin, Place, Point, Slot, slot_of
 from indexer.devnet.kupo.metadata import labels
 from indexer.devnet.kupo.patterns import Anything, Pattern, overlaps, question
 from indexer.devnet.kupo.rows import Row, Spending
-from indexer.devnet.ledger.transaction import Output, Purpose, Script, Transaction
+from indexer.devnet.ledger.state import created
+from indexer.devnet.ledger.transaction import Purpose, Script, Transaction
 
 SAFE_ZONE: Final = 129_600  # slots: three times k over the density of blocks, as on mainnet
 
@@ -208,17 +209,10 @@ class Index:
 
 def _made(transaction: Transaction, number: int, at: Point) -> Iterator[Row]:
     """The outputs that a transaction makes: where its scripts fail, only what is left of its collateral."""
-    back = transaction.collateral_return
-    made: Iterable[tuple[int, Output]]
-    if transaction.is_valid:
-        made = enumerate(transaction.outputs)
-    else:
-        made = () if back is None else ((len(transaction.outputs), back),)
     tagged = labels(transaction.auxiliary_data)
-    for index, output in made:
+    for reference, output in created(transaction).items():
         datum_hash = output.datum_hash if output.datum is None else _blake2b_256(output.datum)
         script_hash = None if output.script is None else _script_hash(output.script)
-        reference = OutputReference(transaction.id, index)
         yield Row(reference, number, output, datum_hash, script_hash, tagged, at)
 
 

@@ -15,6 +15,7 @@ from tests.support.spending import (
     AGREES,
     PLUTUS_V3,
     REFUSES,
+    RETURN,
     VOID,
     Coin,
     Spending,
@@ -25,7 +26,7 @@ from tests.support.spending import (
 )
 from tests.unit.devnet.checked import CheckedClient, another, facing, post, request
 from tests.unit.devnet.client import until
-from tests.unit.devnet.payments import ANN, BOB, change_of, given, pay, send, transaction_id, waiting
+from tests.unit.devnet.payments import ANN, BOB, RICH, change_of, given, pay, send, transaction_id, waiting
 
 SPEND_0 = (0, 0)  # purpose and index
 
@@ -110,7 +111,7 @@ def script_output(script: bytes) -> Any:
     return paid(script_address(plutus_hash(script)), 5_000_000, datum=VOID)
 
 
-def spent_by(script: bytes, coin: Coin, stake: Coin) -> bytes:
+def spent_by(script: bytes, coin: Coin, stake: Coin, **more: Any) -> bytes:
     """ANN spends what a script locks."""
     spending = Spending(
         (coin,),
@@ -119,6 +120,7 @@ def spent_by(script: bytes, coin: Coin, stake: Coin) -> bytes:
         collaterals=(stake,),
         redeemers={SPEND_0: VOID},
         witnesses={PLUTUS_V3: ledger_set([script])},
+        **more,
     )
     return written(spending)
 
@@ -170,6 +172,32 @@ async def test_a_script_that_fails_is_told_by_its_pointer() -> None:
         ((failed),) = error["data"]
         assert (error["code"], failed["validator"]) == (3010, {"purpose": "spend", "index": 0})
         assert failed["error"]["code"] == 3012
+
+
+async def test_a_failure_that_is_declared_one_takes_its_collateral_and_nothing_else() -> None:
+    """Declared valid it is refused; declared invalid it goes into a block; what comes back lies behind its outputs."""
+    node, stake = given(ANN)
+    raw, stake = send(ANN, stake, script_output(REFUSES))
+    node.submit(raw)
+    node.make_block()
+    locked = Coin(stake.at._replace(output_index=0), script_output(REFUSES))
+    back = {RETURN: paid(ANN.address, RICH - 20_000_000)}
+    failing = spent_by(REFUSES, locked, stake, is_valid=False, body=back)
+    async with facing(node) as (_, client):
+        await client.want(3)
+        assert [await client.told() for _ in range(3)] == [("backward", "origin"), ("forward", 0), ("forward", 1)]
+        assert (await client.submit(spent_by(REFUSES, locked, stake, body=back)))["error"]["code"] == 3136
+        id_ = (await client.submit(failing))["result"]["transaction"]["id"]
+        await client.want()
+        node.make_block()
+        (shown,) = (await client.answer())["result"]["block"]["transactions"]
+        assert (shown["id"], shown["spends"], len(shown["outputs"])) == (id_, "collaterals", 1)
+        before = locked.at.transaction.hex()
+        asked = [(before, 0), (before, 1), (id_, 0), (id_, 1)]
+        places = [{"transaction": {"id": transaction}, "index": index} for transaction, index in asked]
+        left = await client.result("queryLedgerState/utxo", {"outputReferences": places})
+        assert {(each["transaction"]["id"], each["index"]) for each in left} == {(before, 0), (id_, 1)}
+        assert RICH - 20_000_000 in [each["value"]["ada"]["lovelace"] for each in left]
 
 
 async def test_a_transaction_without_scripts_is_worth_nothing() -> None:

@@ -4,6 +4,7 @@ Cometa's own `AikenTxEvaluator` writes the transaction anew and multiplies units
 it takes the bytes as they are and answers exact units. What it does otherwise than the ledger:
 
 - A Plutus V3 script passes whatever it returns; in the ledger only unit passes. What Aiken compiles returns unit.
+- Its `verifyEd25519Signature` takes keys of small order, and its `serialiseData` writes data as they were written.
 - It lacks the builtins that came with protocol 11, and is given the 297 prices of before.
 - Units count against one budget for all redeemers together, in the order in which they stand, and the first script to
   fail ends it. The order is all that matters to the budget: scripts see redeemers sorted.

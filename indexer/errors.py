@@ -190,6 +190,51 @@ class BlueprintNotOurs(BlueprintInvalid):
     code = "blueprint.not_ours"
 
 
+# --- files that people exchange, and the local milestone data
+
+
+class DocumentInvalid(IndexerError):
+    """A file does not hold the document that it should hold."""
+
+    code = "document.invalid"
+    hint = "correct the file: its form is in schema/json"
+
+
+class DocumentGarbled(DocumentInvalid):
+    """A file is no JSON: it was cut short, or is something else."""
+
+    code = "document.garbled"
+    hint = "get the file anew from whoever wrote it"
+
+
+class MilestoneDataUnusable(IndexerError):
+    """The directory of local milestone data, or a file in it, cannot be read or written."""
+
+    code = "milestones.unusable"
+    hint = "check that [data] directory, and all below it, belongs to the user whom daemon and commands run as"
+
+
+class MilestoneDataNoRoom(MilestoneDataUnusable):
+    """The disk takes no more. What was stored before is untouched."""
+
+    code = "milestones.no_room"
+    hint = "make room on the disk of [data] directory (or raise the quota), then give the signatures again"
+
+
+class MilestoneDataBusy(IndexerError):
+    """Another process holds the lock of a distribution's milestone data for longer than we wait."""
+
+    code = "milestones.busy"
+    hint = "try again; if it lasts, look for a process that was stopped (Ctrl-Z) while it wrote"
+
+
+class MilestoneFileUnfinished(IndexerError):
+    """Another program seems to be writing this file at this moment. Nothing was changed."""
+
+    code = "milestones.unfinished"
+    hint = "try again in some seconds; a program that drops files should rename them into place when they are whole"
+
+
 # --- the database
 
 

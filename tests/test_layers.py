@@ -21,13 +21,14 @@ OURS = {
     "config": "chain errors log",
     "ogmios": "chain errors step ogmios",
     "plutus": "chain errors plutus",
+    "documents": "chain errors plutus",
     "domain": "chain errors domain",
     "store": "chain errors domain store",
-    "edge": "chain errors status ogmios edge",
+    "edge": "chain errors status ogmios plutus documents edge",
     "workers": "chain errors step status ogmios domain store workers",
     "app": "config edge status store workers",
     "devnet": "chain errors devnet",
-    "cli": "chain errors status log config store edge workers app devnet cli __init__",
+    "cli": "chain errors status log config plutus documents domain store edge workers app devnet cli __init__",
 }
 THEIRS = {
     "chain": "",
@@ -38,17 +39,19 @@ THEIRS = {
     "config": "pydantic pydantic_settings",
     "ogmios": "msgspec ahocorasick_rs",
     "plutus": "pydantic",
+    "documents": "pydantic",
     "domain": "",
     "store": "aiosqlite",
     "edge": "websockets httpx msgspec prometheus_client",
     "workers": "aiosqlite structlog",
     "app": "structlog prometheus_client",
     "devnet": "websockets nacl cometa",
-    "cli": "typer pydantic aiosqlite",
+    "cli": "typer pydantic aiosqlite nacl",
     "__init__": "",
     "__main__": "",
 }
-PURE = ("chain", "errors", "step", "ogmios", "plutus", "domain")  # no sockets, clocks, loops, files, loggers
+# No sockets, clocks, loops, files, loggers.
+PURE = ("chain", "errors", "step", "ogmios", "plutus", "documents", "domain")
 IMPURE = {"asyncio", "socket", "sqlite3", "time", "logging", "random", "os", "pathlib", "threading"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""JSON Schemas of what commands answer with --json.
+"""JSON Schemas of what commands answer with --json, and of the files that people exchange.
 
 `python -m indexer.cli.schemas DIRECTORY` writes one file a model.
 """
@@ -6,20 +6,32 @@
 import json
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+from pydantic import BaseModel
 
 from indexer.cli.checks import InitReport
 from indexer.cli.demo import Demo
-from indexer.cli.outputs import Output, Ran, Rebuilt, Rewound, Status
+from indexer.cli.outputs import Ran, Rebuilt, Rewound, Status
+from indexer.documents import Document, MilestoneCompletionData, MilestoneSchedule
 
-MODELS: Final[tuple[type[Output], ...]] = (Demo, InitReport, Ran, Rebuilt, Rewound, Status)
+MODELS: Final[tuple[type[BaseModel], ...]] = (
+    Demo,
+    InitReport,
+    MilestoneCompletionData,
+    MilestoneSchedule,
+    Ran,
+    Rebuilt,
+    Rewound,
+    Status,
+)
 
 
 def documents() -> dict[str, str]:
     """File name -> JSON Schema, the same text each time."""
     return {
         f"{model.__name__}.json": json.dumps(
-            {"$schema": "https://json-schema.org/draft/2020-12/schema"} | model.model_json_schema(mode="serialization"),
+            {"$schema": "https://json-schema.org/draft/2020-12/schema"} | model.model_json_schema(mode=_mode(model)),
             indent=2,
             sort_keys=True,
             ensure_ascii=False,
@@ -27,6 +39,11 @@ def documents() -> dict[str, str]:
         + "\n"
         for model in MODELS
     }
+
+
+def _mode(model: type[BaseModel]) -> Literal["validation", "serialization"]:
+    # A document may leave out what has a default, an answer never does.
+    return "validation" if issubclass(model, Document) else "serialization"
 
 
 def write(directory: Path) -> None:

@@ -42,10 +42,21 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Transaction:
-    """A transaction reduced to what it does to outputs.
+class Redeemer:
+    """What a script is told: `purpose` as Ogmios names it, `index` into what the purpose goes by, CBOR of the data."""
 
-    A phase-2 failure has its collaterals under `spends` and its collateral return under `creates`.
+    purpose: str
+    index: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A transaction reduced to what it does to outputs, and what it tells scripts.
+
+    A phase-2 failure has its collaterals under `spends` and its collateral return under `creates`; it mints nothing,
+    and no script was convinced of its redeemers: it has none here. Otherwise `spends` are the inputs in the ledger's
+    order, which is what a redeemer's index goes by.
     """
 
     id: bytes
@@ -53,6 +64,9 @@ class Transaction:
     references: tuple[OutputReference, ...]
     creates: tuple[tuple[int, Output], ...]
     datums: dict[bytes, bytes] = field(default_factory=dict)  # witnesses: datum hash -> datum
+    mint: tuple[tuple[bytes, bytes, int], ...] = ()  # policy id, asset name, quantity (negative: burnt)
+    redeemers: tuple[Redeemer, ...] = ()
+    position: int = 0  # in its block
 
 
 class Header(NamedTuple):

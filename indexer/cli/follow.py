@@ -124,7 +124,7 @@ async def _rollback(config: "Config", to: object) -> "Rewound":
     from indexer.errors import NoDatabase
     from indexer.store import checkpoints
     from indexer.store.db import opened
-    from indexer.workers.follow import rewind
+    from indexer.store.goback import rewind
 
     path = config.database.path
     if not path.exists():
@@ -134,7 +134,7 @@ async def _rollback(config: "Config", to: object) -> "Rewound":
         async with opened(path) as db:
             standing = await checkpoints.read(db)
             height = await checkpoints.height_of(db, to, standing)
-            await rewind(db, Checkpoint(to, height))
+            await rewind(db, Checkpoint(to, height), standing.network)
     return Rewound(cursor=str(to), was=str(standing.cursor.place), height=height)
 
 
@@ -144,7 +144,7 @@ async def _rebuild(config: "Config") -> "Rebuilt":
     from indexer.errors import NoDatabase
     from indexer.store import checkpoints
     from indexer.store.db import opened
-    from indexer.store.rebuild import rebuild
+    from indexer.store.goback import rebuild
 
     path = config.database.path
     if not path.exists():

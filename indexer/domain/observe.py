@@ -6,18 +6,12 @@ from hashlib import blake2b
 from typing import Protocol
 
 from indexer.chain.address import Credential
-from indexer.chain.block import Header, Output, OutputReference, Transaction
+from indexer.chain.block import Header, OutputReference, Transaction
 from indexer.chain.watch import Watches
+from indexer.domain import facts
+from indexer.domain.created import Created
+from indexer.domain.facts import Act
 from indexer.errors import BlockNotUnderstood
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """A new output of ours. `credential` is None at a Byron address."""
-
-    reference: OutputReference
-    output: Output
-    credential: Credential | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +25,16 @@ class Revealed:
 
 @dataclass(slots=True)
 class Delta:
-    """What changes with one block. `spent` pairs an output with the id of the transaction that spends it."""
+    """What changes with one block. `spent` pairs an output with the id of the transaction that spends it.
+
+    `acts` are the transactions that may concern distributions, in order.
+    """
 
     header: Header
     created: list[Created] = field(default_factory=list)
     spent: list[tuple[OutputReference, bytes]] = field(default_factory=list)
     revealed: list[Revealed] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.created or self.spent or self.revealed)
@@ -55,11 +53,18 @@ class Held(Protocol):
         """Whether an output is ours."""
 
 
-def observe(header: Header, transactions: Iterable[Transaction], watches: Watches, held: Held) -> Delta:
+def observe(
+    header: Header,
+    transactions: Iterable[Transaction],
+    watches: Watches,
+    held: Held,
+    contracts: frozenset[bytes] = frozenset(),
+) -> Delta:
     """Apply the transactions of a block, in order, to what we hold, and say what changed.
 
     A datum counts as revealed where a transaction that creates, spends or references an output we hold
-    carries it among its witnesses. Raises BlockNotUnderstood for a datum under a hash that is not its own.
+    carries it among its witnesses. `contracts` are the script hashes of the contracts that are followed, each
+    watched too. Raises BlockNotUnderstood for a datum under a hash that is not its own.
     """
     delta = Delta(header)
     for transaction in transactions:
@@ -71,6 +76,9 @@ def observe(header: Header, transactions: Iterable[Transaction], watches: Watche
             held.release(reference)
         for new in created:
             held.hold(new.reference)
+        if contracts and (created or spent):
+            said = facts.read(transaction, created, contracts)
+            delta.acts.append(Act(transaction.id, transaction.position, said, tuple(spent)))
         delta.created += created
         delta.spent += [(reference, transaction.id) for reference in spent]
     return delta

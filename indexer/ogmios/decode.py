@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from indexer.chain.block import Output, OutputReference, Script, Transaction
+from indexer.chain.block import Output, OutputReference, Redeemer, Script, Transaction
 from indexer.chain.point import MAX_INTEGER
 from indexer.errors import BlockNotUnderstood
 from indexer.ogmios.replies import RollForward
@@ -23,7 +23,6 @@ MOVES_NO_VALUE: Final = frozenset(
         "spends",
         "fee",
         "validityInterval",
-        "mint",
         "network",
         "scriptIntegrityHash",
         "requiredExtraSignatories",
@@ -36,12 +35,13 @@ MOVES_NO_VALUE: Final = frozenset(
         "metadata",
         "signatories",
         "scripts",
-        "redeemers",
         "totalCollateral",
         "cbor",
     )
 )
-READ: Final = frozenset(("inputs", "references", "collaterals", "collateralReturn", "outputs", "datums"))
+READ: Final = frozenset(
+    ("inputs", "references", "collaterals", "collateralReturn", "outputs", "datums", "mint", "redeemers")
+)
 _SCRIPT_TAGS: Final = {"native": b"\0", "plutus:v1": b"\1", "plutus:v2": b"\2", "plutus:v3": b"\3", "plutus:v4": b"\4"}
 
 
@@ -69,11 +69,23 @@ class _OurOutput(_Output, forbid_unknown_fields=True):
     """What we do not know of an output of ours is nothing to guess at."""
 
 
+class _Validator(msgspec.Struct):
+    purpose: str
+    index: int
+
+
+class _Redeemer(msgspec.Struct):
+    validator: _Validator
+    redeemer: str
+
+
 _TEXT: Final = msgspec.json.Decoder(str)
 _REFERENCES: Final = msgspec.json.Decoder(list[_Reference])
 _OUTPUT: Final = msgspec.json.Decoder(_Output)
 _OUR_OUTPUT: Final = msgspec.json.Decoder(_OurOutput)
 _DATUMS: Final = msgspec.json.Decoder(dict[str, str])
+_MINT: Final = msgspec.json.Decoder(dict[str, dict[str, int]])
+_REDEEMERS: Final = msgspec.json.Decoder(list[_Redeemer])
 
 
 def transactions(reply: RollForward, may_concern_us: Callable[[bytes], bool]) -> Iterator[Transaction]:
@@ -101,26 +113,28 @@ def _items_of(reply: RollForward) -> list[bytes]:
 
 
 def _concerning(texts: list[bytes], may_concern_us: Callable[[bytes], bool]) -> Iterator[Transaction]:
-    for text in texts:
+    for position, text in enumerate(texts):
         if may_concern_us(text):
             fields = members(text)
             unknown = fields.keys() - READ - MOVES_NO_VALUE
             for name in sorted(unknown):
                 if may_concern_us(fields[name]):
                     raise ValueError(f"a transaction of ours has a field {name!r}, which may move value")
-            yield _transaction(fields, may_concern_us)
+            yield _transaction(fields, position, may_concern_us)
 
 
-def _transaction(fields: dict[str, bytes], may_concern_us: Callable[[bytes], bool]) -> Transaction:
+def _transaction(fields: dict[str, bytes], position: int, may_concern_us: Callable[[bytes], bool]) -> Transaction:
     outputs = [_output(text, may_concern_us) for text in items(fields.get("outputs", b"[]"))]
     match _TEXT.decode(fields.get("spends", b'"inputs"')):
         case "inputs":
             spends = _references(fields.get("inputs", b"[]"))
             creates = tuple(enumerate(outputs))
+            mint, redeemers = _mint(fields.get("mint", b"{}")), _redeemers(fields.get("redeemers", b"[]"))
         case "collaterals":
             spends = _references(fields.get("collaterals", b"[]"))
             returned = fields.get("collateralReturn")
             creates = () if returned is None else ((len(outputs), _output(returned, may_concern_us)),)
+            mint, redeemers = (), ()
         case what:
             raise ValueError(f"a transaction that spends {what!r}")
     return Transaction(
@@ -131,6 +145,23 @@ def _transaction(fields: dict[str, bytes], may_concern_us: Callable[[bytes], boo
         datums={
             _bytes(key, 32): bytes.fromhex(value) for key, value in _DATUMS.decode(fields.get("datums", b"{}")).items()
         },
+        mint=mint,
+        redeemers=redeemers,
+        position=position,
+    )
+
+
+def _mint(text: bytes) -> tuple[tuple[bytes, bytes, int], ...]:
+    return tuple(
+        (_bytes(policy, 28), bytes.fromhex(name), quantity)
+        for policy, names in _MINT.decode(text).items()
+        for name, quantity in names.items()
+    )
+
+
+def _redeemers(text: bytes) -> tuple[Redeemer, ...]:
+    return tuple(
+        Redeemer(r.validator.purpose, r.validator.index, bytes.fromhex(r.redeemer)) for r in _REDEEMERS.decode(text)
     )
 
 

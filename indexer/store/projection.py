@@ -8,7 +8,8 @@ from aiosqlite import Connection
 
 from indexer.chain.block import OutputReference
 from indexer.chain.point import Slot
-from indexer.domain.observe import Created, Delta
+from indexer.domain.created import Created
+from indexer.domain.observe import Delta
 
 ADD_OUTPUT: Final = """
     INSERT INTO output (transaction_id, output_index, address, payment_credential, credential_kind, lovelace,

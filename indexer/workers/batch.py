@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from aiosqlite import Connection
+
 from indexer.chain.block import Header
+from indexer.chain.network import Network
 from indexer.chain.point import BlockHeight, Checkpoint, Point, Slot, Tip
+from indexer.domain.facts import Rejected
 from indexer.domain.observe import Delta
+from indexer.store import checkpoints, events, milestones, projection
 from indexer.store.checkpoints import SPARSE
 
 MOST_ROWS = 5_000
@@ -38,6 +43,18 @@ class Batch:
     def full(self) -> bool:
         """Whether it is time for a transaction, however long the batch took to fill."""
         return self.rows >= MOST_ROWS
+
+    async def write(self, db: Connection, cursor: Checkpoint, network: Network) -> list[Rejected]:
+        """Everything gathered, and the cursor with it; the caller owns the transaction.
+
+        Returns the outputs at contracts that count as nothing.
+        """
+        assert self.first is not None
+        await projection.apply(db, self.deltas)
+        rejected = await milestones.apply(db, self.deltas, network)
+        await checkpoints.advance(db, self.marks, self.first.height, cursor, self.keep)
+        await events.settle(db, cursor.height)
+        return rejected
 
     def close(self) -> Checkpoint | None:
         """Where the cursor stands once this is committed; None if no block of the batch has a slot."""

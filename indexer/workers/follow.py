@@ -6,7 +6,7 @@ back; a session that makes no sense is dropped, and a fresh one starts from what
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
@@ -27,6 +27,7 @@ from indexer.status import FollowerStatus, Phase
 from indexer.step import Step
 from indexer.store import checkpoints, projection, watches
 from indexer.store.db import named_errors, transaction
+from indexer.store.goback import rewind
 from indexer.workers.batch import Batch
 from indexer.workers.pace import Pace
 from indexer.workers.progress import Progress
@@ -36,7 +37,10 @@ log = structlog.get_logger(__name__)
 
 
 class Follower:
-    """Follows one chain into one database. Needs to be the only one that writes to it."""
+    """Follows one chain into one database. Needs to be the only one that writes to it.
+
+    `contracts`: the script hashes whose outputs are read as distributions and attestations; each has to be watched.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Follower:
         network: Network,
         watched: list[Watch],
         *,
+        contracts: Iterable[bytes] = (),
         since: Since = ORIGIN,
         until: Until = None,
         status: FollowerStatus | None = None,
@@ -52,6 +57,7 @@ class Follower:
     ) -> None:
         self._db, self._connect, self._network = db, connect, network
         self._configured, self._since, self._until = watched, since, until
+        self._contracts = frozenset(contracts)
         self._target = until if isinstance(until, Point) else None
         self.status = status or FollowerStatus()
         self._pace = pace or Pace()
@@ -260,7 +266,7 @@ class Follower:
         if self._sieve.may_concern_us(reply.text):
             self.status.blocks_decoded += 1
             found = transactions(reply, self._sieve.may_concern_us)
-            delta = observe(header, found, self._watches, self._sieve)
+            delta = observe(header, found, self._watches, self._sieve, self._contracts)
         self.status.blocks += 1
         self.status.tip = reply.tip
         self._batch.add(delta, header, reply.tip)
@@ -292,13 +298,14 @@ class Follower:
             return  # boundary blocks alone: they come again
         self._current = False
         async with transaction(self._db):
-            await projection.apply(self._db, batch.deltas)
-            await checkpoints.advance(self._db, batch.marks, batch.first.height, cursor, batch.keep)
+            rejected = await batch.write(self._db, cursor, self._network)
             if self.status.tip is not None:
                 await checkpoints.see_tip(self._db, self.status.tip)
         self._current = True
         self.status.commits += 1
         self._stand(cursor)
+        if rejected:
+            log.info("outputs.rejected", count=len(rejected), first=str(rejected[0].reference), why=rejected[0].reason)
         self._progress.tell(batch, cursor, self.status, asyncio.get_running_loop().time())
 
     async def _roll_back(self, news: RollBackward) -> None:
@@ -309,7 +316,8 @@ class Follower:
         height = await self._height_of(news.point)
         created, spent = await projection.undone(self._db, slot_of(news.point))
         self._current = False
-        await rewind(self._db, Checkpoint(news.point, height))
+        with named_errors():
+            await rewind(self._db, Checkpoint(news.point, height), self._network)
         for reference in created:
             self._sieve.release(reference)
         for reference in spent:
@@ -389,11 +397,3 @@ class Follower:
                 await self._stopping.wait()
         except TimeoutError:
             return
-
-
-async def rewind(db: Connection, to: Checkpoint) -> None:
-    """Rows and cursor back to a place that the database knows, in one transaction."""
-    with named_errors():
-        async with transaction(db):
-            await projection.rollback(db, slot_of(to.place))
-            await checkpoints.rewind(db, to)

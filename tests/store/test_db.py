@@ -8,17 +8,17 @@ import pytest
 
 from indexer import errors
 from indexer.chain.network import KNOWN
-from indexer.store import checkpoints, projection, watches
+from indexer.store import checkpoints, events, lives, milestones, projection, watches
 from indexer.store.db import migrations, opened, opened_for_reading, schema_version, statements, transaction
 from tests.support.following import select
 
 NAMED = {
     f"{module.__name__.rpartition('.')[2]}.{name}": sql
-    for module in (checkpoints, projection, watches)
+    for module in (checkpoints, events, lives, milestones, projection, watches)
     for name, sql in vars(module).items()
     if name.isupper() and isinstance(sql, str)
 }
-SINGLE_ROWS = {"chain", "era", "watch"}  # tables of a row, or a handful
+SINGLE_ROWS = {"chain", "era", "watch", "json_each", "j"}  # tables of a row, or a handful
 READS_ALL = {"projection.HELD", "checkpoints.BLOCKS"}  # once a session, each through an index
 
 

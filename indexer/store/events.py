@@ -1,0 +1,64 @@
+"""Events as rows: those that hold, those that do not any longer, and when people are told so."""
+
+import json
+from collections.abc import Iterable
+from typing import Final
+
+from aiosqlite import Connection
+
+from indexer.chain.point import BlockHeight
+from indexer.domain.events import Event
+from indexer.plutus.identity import shown_milestone
+from indexer.store.lists import listed
+
+KNOWN: Final = """
+    SELECT event_id, gone FROM event WHERE distribution_id IN (SELECT value FROM json_each(?))"""
+ADD: Final = """
+    INSERT INTO event (event_id, type, origin, distribution_id, milestone_id, slot, height, data)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+COMES_BACK: Final = "UPDATE event SET gone = 0, turns = turns + turns % 2 WHERE event_id = ?"
+GOES: Final = "UPDATE event SET gone = 1 WHERE event_id = ?"
+FALL_BACK: Final = """
+    UPDATE chain SET recover_height = max(coalesce(recover_height, 0), coalesce(cursor_height, 0))"""
+RECOVERED: Final = "UPDATE chain SET recover_height = NULL WHERE recover_height <= ?"
+RETRACT: Final = """
+    UPDATE event SET turns = turns + 1
+    WHERE gone = 1 AND turns % 2 = 0 AND (SELECT recover_height IS NULL FROM chain)"""
+
+
+async def reconcile(db: Connection, distributions: Iterable[bytes], holding: Iterable[Event]) -> None:
+    """Of these distributions, exactly the events in `holding` hold. Others that were known are gone, for now."""
+    rows = await db.execute_fetchall(KNOWN, (listed(distributions),))
+    known = {str(name): bool(gone) for name, gone in rows}
+    events = {event.id: event for event in holding}
+    new = [_row(event) for event in events.values() if event.id not in known]
+    back = [(name,) for name, gone in known.items() if gone and name in events]
+    going = [(name,) for name, gone in known.items() if not gone and name not in events]
+    for statement, changes in ((ADD, new), (COMES_BACK, back), (GOES, going)):
+        if changes:
+            await db.executemany(statement, changes)
+
+
+async def fall_back(db: Connection) -> None:
+    """The chain falls back from where the cursor stands: nothing is retracted before it is there again."""
+    await db.execute(FALL_BACK)
+
+
+async def settle(db: Connection, height: BlockHeight | None) -> None:
+    """The cursor stands at this height. Once it has recovered from every rollback, what is gone is retracted."""
+    if height is not None:
+        await db.execute(RECOVERED, (height,))
+    await db.execute(RETRACT)
+
+
+def _row(event: Event) -> tuple[object, ...]:
+    return (
+        event.id,
+        event.type,
+        "daemon" if event.height is None else "chain",
+        event.distribution_id.hex(),
+        None if event.milestone_id is None else shown_milestone(event.milestone_id),
+        event.slot,
+        event.height,
+        json.dumps(event.data, separators=(",", ":")),
+    )

@@ -9,6 +9,7 @@ import pytest
 from indexer.devnet.genesis import FUNDS, Genesis
 from indexer.devnet.node import Node
 from tests.contract.tree import Array
+from tests.support.schema import DIRECTORY
 from tests.support.spending import Coin, paid
 from tests.unit.devnet.checked import facing
 from tests.unit.devnet.payments import ANN, BOB, RICH, given, pay, send
@@ -217,6 +218,19 @@ async def test_scripts_datums_and_assets_are_shown_whole() -> None:
         (found,) = await client.result("queryLedgerState/utxo", {"addresses": [BOB.address.hex()]})
         clause = {"clause": "all", "from": []}
         assert (found["datum"], found["script"]) == ("182a", {"language": "native", "json": clause, "cbor": "820180"})
+
+
+async def test_every_method_that_the_schema_has_is_known() -> None:
+    """Each is asked as barely as can be: what is missing is told, and not that there is no such method."""
+    schema = json.loads((DIRECTORY / "ogmios.json").read_text())["properties"]
+    requests = [schema[title] for title in schema if f"{title}Response" in schema]
+    methods = {each["properties"]["method"]["enum"][0] for each in requests}
+    assert {"findIntersection", "queryLedgerState/utxo", "releaseMempool"} < methods
+    async with facing(Node()) as (_, client):
+        answers = [await client.ask(method) for method in sorted(methods)]
+        unknown = (await client.ask("queryLedgerState/nonsense"))["error"]["message"]
+    assert "unknown method" in unknown
+    assert not [each for each in answers if each.get("error", {}).get("message") == unknown]
 
 
 async def test_ids_are_echoed_and_answers_come_in_order() -> None:

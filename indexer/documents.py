@@ -215,7 +215,7 @@ class ScheduledAllocation(Document):
 
 
 def _token_kind(value: object) -> str:
-    return "(ada)" if value == "ada" else "(native)"
+    return "(ada)" if isinstance(value, str) else "(native)"
 
 
 class MilestoneSchedule(Document):
@@ -239,10 +239,8 @@ class MilestoneSchedule(Document):
         for i, oracle in enumerate(self.oracles):
             if oracle in self.oracles[:i]:
                 raise ValueError(f"oracles[{i}] is oracles[{self.oracles.index(oracle)}] again: list each once")
-        if self.quorum_threshold > len(self.oracles):
-            raise ValueError(
-                f"quorum_threshold is {self.quorum_threshold}: it cannot be more than the {len(self.oracles)} oracles"
-            )
+        if (threshold := self.quorum_threshold) > (count := len(self.oracles)):
+            raise ValueError(f"quorum_threshold is {threshold}: it cannot be more than the number of oracles, {count}")
         if (total := sum(allocation.amount for allocation in self.allocations)) not in SUMS:
             raise ValueError(f"the amounts of allocations add up to {total}: it has to be less than 2^63")
         for i, allocation in enumerate(self.allocations):

@@ -9,7 +9,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-LIBRARY = "indexer/ogmios/scan.so"
+LIBRARY = "indexer/ogmios/scan.bin"  # not .so, which would look like a module of Python's
 FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC")
 
 

@@ -6,14 +6,20 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import structlog
+from aiosqlite import Connection
 from prometheus_client import CollectorRegistry
 
+from indexer.chain.point import Place, slot_of
+from indexer.chain.watch import CredentialWatch
 from indexer.config import Config
-from indexer.edge import http, memory, ogmios
+from indexer.edge import blueprints, http, memory, ogmios
 from indexer.edge.files import only_writer
 from indexer.status import FollowerStatus
-from indexer.store.db import opened
+from indexer.store import checkpoints
+from indexer.store import contracts as store_contracts
+from indexer.store.db import named_errors, opened, transaction
 from indexer.workers.follow import Follower
+from indexer.workers.local import LocalSignatures
 from indexer.workers.pace import Pace
 from indexer.workers.session import Since, Until
 
@@ -26,16 +32,23 @@ async def run(config: Config, *, since: Since | None = None, until: Until = None
     """Follow the chain until `until`, SIGTERM or SIGINT. Raises the errors that only a person can mend."""
     memory.settle()
     status = FollowerStatus()
-    watched = config.watches()
+    contracts = [one.hash for one in blueprints.read(c.blueprint for c in config.contract)]
+    if not config.follow.watch_default:
+        contracts = []
+    # The hash under either kind of credential: what strangers pay to a key of the same bytes is seen too.
+    watched = [*config.watches(), *(CredentialWatch(script_hash) for script_hash in contracts)]
     headers = ogmios.read_headers(config.ogmios.headers_file)
     async with AsyncExitStack() as stack:
         stack.enter_context(only_writer(config.database.path))
         db = await stack.enter_async_context(opened(config.database.path))
+        status.cursor = await claim(db, config, contracts)
+        local = LocalSignatures(db, config.data.directory, config.chain, lambda: slot_of(status.cursor), http.now_ms)
         follower = Follower(
             db,
             partial(ogmios.session, config.ogmios.url, headers, min(10.0, config.ogmios.timeout_s)),
             config.chain,
             watched,
+            contracts=contracts,
             since=config.since if since is None else since,
             until=until,
             status=status,
@@ -50,15 +63,29 @@ async def run(config: Config, *, since: Since | None = None, until: Until = None
         port = await stack.enter_async_context(http.serving(*config.http.address, registry, why_not_ready))
         log.info("daemon.started", network=config.chain.name, database=str(config.database.path), http_port=port)
         if not watched:
-            log.warning("watch.none", hint="nothing of [[watch]] is set: blocks are followed, no outputs kept")
-        await _until_stopped(follower)
+            log.warning("watch.none", hint="no [[contract]] and no [[watch]]: blocks are followed, nothing is kept")
+        await local.look()
+        await _until_stopped(follower, local)
     return status
 
 
-async def _until_stopped(follower: Follower) -> None:
-    """Run the follower; the first SIGTERM or SIGINT asks it to finish its batch, patience ends after that."""
+async def claim(db: Connection, config: Config, contracts: list[bytes]) -> Place:
+    """The database is for this network, and these contracts; where it stands. Raises AnotherNetworkInDatabase."""
+    with named_errors():
+        standing = await checkpoints.claim(db, config.chain)
+        async with transaction(db):
+            await store_contracts.record(db, contracts, config.finality.confirmed_depth)
+    return standing.cursor.place
+
+
+async def _until_stopped(follower: Follower, local: LocalSignatures) -> None:
+    """Run the follower; the first SIGTERM or SIGINT asks it to finish its batch, patience ends after that.
+
+    Files are looked at meanwhile. Should that fail as nobody foresaw, the follower stops too.
+    """
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(follower.run(), name="follower")
+    looking = asyncio.create_task(local.run(), name="local signatures")
     stopped = False
 
     def stop() -> None:
@@ -71,11 +98,17 @@ async def _until_stopped(follower: Follower) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     try:
+        await asyncio.wait((task, looking), return_when=asyncio.FIRST_COMPLETED)
+        if looking.done():
+            await looking
         await task
     except asyncio.CancelledError:
         if not stopped:
             raise
         log.warning("follower.cut_short", after_s=GRACE_S)
     finally:
+        task.cancel()
+        looking.cancel()
+        await asyncio.wait((task, looking))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

@@ -54,6 +54,18 @@ class DatabaseSection(Section):
         return path
 
 
+class DataSection(Section):
+    """Where the files are kept that are not the database: signatures received off the chain."""
+
+    directory: Path = Path("data")
+
+
+class ContractSection(Section):
+    """A contract to follow: the blueprint (CIP-57) that it was compiled to."""
+
+    blueprint: Path
+
+
 class OgmiosSection(Section):
     """The node, through Ogmios."""
 
@@ -72,9 +84,16 @@ class OgmiosSection(Section):
 
 
 class FollowSection(Section):
-    """Where to start on an empty database."""
+    """Where to start on an empty database, and whether the contracts are watched."""
 
     since: Since = ORIGIN
+    watch_default: bool = True
+
+
+class FinalitySection(Section):
+    """How deep a block must lie for what it shows to count as confirmed."""
+
+    confirmed_depth: Annotated[int, Field(ge=1)] = 15
 
 
 class WatchSection(Section):
@@ -121,9 +140,12 @@ class Config(BaseSettings):
 
     network: StrictStr | Annotated[StrictInt, Field(ge=0)] = "devnet"
     database: DatabaseSection = DatabaseSection()
+    data: DataSection = DataSection()
+    contract: tuple[ContractSection, ...] = ()
     ogmios: OgmiosSection = OgmiosSection()
     follow: FollowSection = FollowSection()
     watch: tuple[WatchSection, ...] = ()
+    finality: FinalitySection = FinalitySection()
     http: HttpSection = HttpSection()
     logging: LoggingSection = LoggingSection()
 
@@ -195,6 +217,8 @@ def _absolute(config: Config, base: Path) -> Config:
     return config.model_copy(
         update={
             "database": config.database.model_copy(update={"path": base / config.database.path}),
+            "data": config.data.model_copy(update={"directory": base / config.data.directory}),
+            "contract": tuple(c.model_copy(update={"blueprint": base / c.blueprint}) for c in config.contract),
             "ogmios": config.ogmios.model_copy(update={"headers_file": headers and base / headers}),
         }
     )

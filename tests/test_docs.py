@@ -65,7 +65,7 @@ def test_every_log_event_is_described_and_no_other() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name("log"), attr="info" | "warning" as level), args=[event, *_]
+                    func=ast.Attribute(value=ast.Name("log"), attr="debug" | "info" | "warning" | "error" as level), args=[event, *_]
                 ):
                     texts = [part.value for part in ast.walk(event) if isinstance(part, ast.Constant)]
                     found |= {(text, level) for text in texts if isinstance(text, str)}
@@ -130,7 +130,9 @@ def test_the_shipped_configuration_holds_the_defaults(tmp_path: Path, monkeypatc
     text = (ROOT / "config.toml").read_text(encoding="utf-8")
     (tmp_path / "empty.toml").write_text("")
     (tmp_path / "shipped.toml").write_text(text)
-    assert config.load(tmp_path / "empty.toml") == config.load(tmp_path / "shipped.toml")
+    shipped = config.load(tmp_path / "shipped.toml")
+    assert [contract.blueprint.name for contract in shipped.contract] == ["plutus.json"]  # beside it, so no default
+    assert config.load(tmp_path / "empty.toml") == shipped.model_copy(update={"contract": ()})
     uncommented = re.sub(r"^# (?=\[\[\w+\]\]$|\w+ = )", "", text, flags=re.MULTILINE)
     (tmp_path / "all.toml").write_text(uncommented)
     assert len(config.load(tmp_path / "all.toml").watches()) == 1

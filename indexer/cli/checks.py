@@ -11,7 +11,7 @@ from indexer.chain.network import network_of
 from indexer.cli.outputs import Output
 from indexer.cli.told import table
 from indexer.config import Config
-from indexer.edge import ogmios
+from indexer.edge import blueprints, ogmios
 from indexer.edge.files import only_writer
 from indexer.store import checkpoints
 from indexer.store.db import opened
@@ -62,10 +62,13 @@ class InitReport(Output):
 
 
 def write_config(path: Path, network: str | None) -> bool:
-    """Write a configuration if there is none; whether it was written. Raises ConfigInvalid or FileUnusable."""
+    """Write a configuration if there is none, and beside it the blueprint that it names; whether it was written.
+
+    Raises ConfigInvalid or FileUnusable.
+    """
     if path.exists():
         return False
-    text = default_config()
+    text = shipped("config.toml")
     if network is not None:
         try:
             name = network_of(network).name
@@ -75,24 +78,37 @@ def write_config(path: Path, network: str | None) -> bool:
         text = re.sub(r"^network = .*$", f"network = {value}", text, count=1, flags=re.MULTILINE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        blueprint = path.with_name("plutus.json")
+        if not blueprint.exists():
+            blueprint.write_text(shipped("plutus.json"), encoding="utf-8")
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise errors.FileUnusable(f"cannot write {path}: {error.strerror}") from error
+        raise errors.FileUnusable(f"cannot write {error.filename or path}: {error.strerror}") from error
     return True
 
 
-def default_config() -> str:
-    """The configuration we ship, with every key explained."""
-    inside = files("indexer") / "config.toml"  # in the wheel
-    return inside.read_text() if inside.is_file() else (Path(__file__).parents[2] / "config.toml").read_text()
+def shipped(name: str) -> str:
+    """A file that comes with the package: `config.toml`, with every key explained, or `plutus.json`, the contract."""
+    inside = files("indexer") / name  # in the wheel
+    return inside.read_text() if inside.is_file() else (Path(__file__).parents[2] / name).read_text()
 
 
 async def check_everything(path: Path, written: bool) -> InitReport:
     """Look at Ogmios, node, disk and database. Raises ConfigInvalid or FileUnusable."""
     loaded = config.load(path)
-    checks = [*await _node(loaded), _disk(loaded), await _database(loaded)]
+    checks = [*await _node(loaded), _contracts(loaded), _disk(loaded), await _database(loaded)]
     return InitReport(config=str(path), written=written, checks=tuple(checks))
+
+
+def _contracts(loaded: Config) -> Check:
+    try:
+        found = blueprints.read(contract.blueprint for contract in loaded.contract)
+    except errors.IndexerError as error:
+        return Check(name="contract", ok=False, found=str(error), hint=error.hint, exit_code=error.exit_code)
+    if not found:
+        return Check(name="contract", ok=True, found="none: no [[contract]] is set, so no distribution is followed")
+    return Check(name="contract", ok=True, found=", ".join(one.hash.hex() for one in found))
 
 
 async def _node(loaded: Config) -> list[Check]:

@@ -37,7 +37,7 @@ class _Search(ctypes.Structure):
 def _compiled() -> Callable[..., int] | None:
     """`find_marks` of scan.c; None where it was not compiled."""
     try:
-        find = ctypes.CDLL(__file__.removesuffix("marks.py") + "scan.so").find_marks
+        find = ctypes.CDLL(__file__.removesuffix("marks.py") + "scan.bin").find_marks
     except (OSError, AttributeError):
         return None
     find.argtypes = (ctypes.c_char_p, ctypes.c_uint64, ctypes.POINTER(_Search))

@@ -5,6 +5,7 @@ cost the last transactions, never half of one: the cursor goes back with its row
 from there.
 """
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 import aiosqlite
 from aiosqlite import Connection
@@ -66,17 +68,25 @@ async def opened_for_reading(path: Path) -> AsyncIterator[Connection]:
         await db.close()
 
 
+# Tasks that share a connection would otherwise write into each other's transactions.
+_TURNS: Final["WeakKeyDictionary[Connection, asyncio.Lock]"] = WeakKeyDictionary()
+
+
 @asynccontextmanager
 async def transaction(db: Connection) -> AsyncIterator[None]:
-    """All of it, or nothing. A cancelled aiosqlite call still runs, so BEGIN stands inside the try."""
-    try:
-        await db.execute("BEGIN IMMEDIATE")
-        yield
-        await db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            await db.execute("ROLLBACK")
-        raise
+    """All of it, or nothing; one at a time on a connection, so never one inside another.
+
+    A cancelled aiosqlite call still runs, so BEGIN stands inside the try.
+    """
+    async with _TURNS.setdefault(db, asyncio.Lock()):
+        try:
+            await db.execute("BEGIN IMMEDIATE")
+            yield
+            await db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                await db.execute("ROLLBACK")
+            raise
 
 
 class named_errors:  # noqa: N801 -- used as a function is

@@ -104,7 +104,7 @@ def merge(
     `slot` becomes that of signatures that have none, in the file or given: the slot at which they were first stored.
     `quorum` is noted beside them, as of `now_ms` (POSIX milliseconds). The file is written only if there is something
     to change, and what is returned is then on the disk. A file that is damaged, or about something else, is set
-    aside under a name of its own and replaced by what is given.
+    aside under a name of its own and replaced by what is given: so give all that is known of it.
 
     Raises MilestoneFileUnfinished where another program seems to be writing the file, MilestoneDataBusy where the
     lock is not had within `patience_s`, MilestoneDataNoRoom and MilestoneDataUnusable. Nothing has changed then.

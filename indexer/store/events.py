@@ -23,7 +23,7 @@ FALL_BACK: Final = """
 RECOVERED: Final = "UPDATE chain SET recover_height = NULL WHERE recover_height <= ?"
 RETRACT: Final = """
     UPDATE event SET turns = turns + 1
-    WHERE gone = 1 AND turns % 2 = 0 AND (SELECT recover_height IS NULL FROM chain)"""
+    WHERE gone = 1 AND origin = 'chain' AND turns % 2 = 0 AND (SELECT recover_height IS NULL FROM chain)"""
 
 
 async def reconcile(db: Connection, distributions: Iterable[bytes], holding: Iterable[Event]) -> None:

@@ -43,6 +43,18 @@ SET_MILESTONE: Final = """
     ON CONFLICT DO UPDATE SET signatures_valid = ?4, quorum_met_slot = ?5
     WHERE signatures_valid <> ?4 OR quorum_met_slot IS NOT ?5"""
 REJECT: Final = "INSERT INTO rejected_output VALUES (?, ?, ?, ?)"
+# In this order: rows come before what changes them, whichever distribution of a batch is the first to need which.
+WRITES: Final = (
+    ADD_DISTRIBUTION,
+    ADD_ALLOCATION,
+    ADD_STATE,
+    PAY,
+    END,
+    ADD_SIGNATURE,
+    JUDGE,
+    SET_MILESTONE,
+    REJECT,
+)
 
 TOUCHED: Final = """
     SELECT distribution_id FROM distribution WHERE created_slot > ?1
@@ -81,8 +93,9 @@ class _Rows:
         self.by_statement.setdefault(statement, []).append(values)
 
     async def write(self, db: Connection) -> None:
-        for statement, rows in self.by_statement.items():
-            await db.executemany(statement, rows)
+        for statement in WRITES:
+            if rows := self.by_statement.get(statement):
+                await db.executemany(statement, rows)
 
 
 async def apply(db: Connection, deltas: Iterable[Delta], network: Network) -> list[Rejected]:

@@ -1,6 +1,5 @@
 """What the views must show of a chain: a replay of what happened on it, by DESIGN section 5 and nothing else."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -261,7 +260,7 @@ def _distribution(life: _Life) -> Row:
         "state": ("closed" if complete else "reclaimed") if life.ended else "completed" if complete else "open",
         "token_policy": terms.token.policy.hex(),
         "token_name": terms.token.name.hex(),
-        "oracles": json.dumps([oracle.hex() for oracle in terms.oracles]),
+        "oracles": [oracle.hex() for oracle in terms.oracles],
         "quorum_threshold": terms.threshold,
         "amount_total": total,
         "amount_paid": paid,

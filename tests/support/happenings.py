@@ -80,3 +80,8 @@ class Told:
     signature: bytes
     sound: bool
     slot: int
+
+    @property
+    def subject(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """What tells it from others: it counts once, with the slot that it came with first."""
+        return self.distribution, self.milestone, self.oracle, self.signature

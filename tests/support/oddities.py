@@ -21,6 +21,7 @@ from tests.contract.terms import (
 from tests.contract.tree import Array, Chunks, Map, Tag
 from tests.contract.tree import Node as Tree
 from tests.support.deeds import Beside
+from tests.support.happenings import Told
 from tests.support.promises import TOKENS, Contract, Plan, State, World
 
 FOREVER: Final = 2**63 - 1
@@ -104,6 +105,20 @@ def some_attestation(random: Random, world: World) -> Beside:
     ]
     chosen = random.choice((*unsound, *sound))
     return _published(contract, chosen, sound=chosen in sound)
+
+
+def some_told(random: Random, world: World, slot: int) -> Told:
+    """A signature for a file, stored at this slot or before."""
+    plan = random.choice(world.plans)
+    milestone = random.choice((random.choice(plan.terms.allocations).milestone, b"m9"))
+    oracle = random.choice((*plan.terms.oracles, *ORACLES))
+    at = random.choice((slot, slot, random.randint(0, slot)))
+    if oracle in ORACLES:
+        proof = signature(oracle, message(plan.contract.hash, plan.id, milestone))
+        if random.random() < 0.8:
+            return Told(plan.id, milestone, oracle, proof, True, at)
+        return Told(plan.id, milestone, oracle, proof[:-1] + bytes([proof[-1] ^ 1]), False, at)
+    return Told(plan.id, milestone, oracle, bytes(64), False, at)
 
 
 def look_alike(random: Random, world: World) -> Beside:

@@ -62,7 +62,7 @@ def test_a_whole_life_as_the_node_takes_it(contract: Contract) -> None:
             "state": "closed",
             "token_policy": TOKENS[0].policy.hex(),
             "token_name": "544f4b454e",
-            "oracles": f'["{public("oracle 0").hex()}", "{public("oracle 1").hex()}"]',
+            "oracles": [public("oracle 0").hex(), public("oracle 1").hex()],
             "quorum_threshold": 1,
             "amount_total": 12,
             "amount_paid": 12,

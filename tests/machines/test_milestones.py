@@ -5,7 +5,6 @@ import tempfile
 from collections import Counter
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -13,12 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from indexer.chain.address import CredentialKind
-from indexer.chain.network import Network
-from indexer.chain.point import Point
-from indexer.chain.watch import parse_watch
 from indexer.devnet.ogmios.server import serve
-from indexer.edge import ogmios
 from indexer.store import checkpoints
 from indexer.store.contracts import record
 from indexer.store.db import opened, transaction
@@ -26,9 +20,10 @@ from indexer.workers.follow import Follower
 from indexer.workers.local import LocalSignatures
 from tests.support.acts import CHANGES, DEEDS, fork
 from tests.support.fold import Event, Rows, fold
-from tests.support.following import IMPATIENT, until
+from tests.support.following import until
 from tests.support.happenings import Told
 from tests.support.oddities import some_told
+from tests.support.promised import NETWORK, follower_of, stands_at_tip
 from tests.support.promises import OURS, START_MS, TWIN, World
 from tests.support.reading import drop_file, events, expected, views
 
@@ -168,20 +163,12 @@ class MilestonesMachine(RuleBasedStateMachine):
     async def _start(self) -> None:
         self.closing = AsyncExitStack()
         db = await self.closing.enter_async_context(opened(self.path))
-        contracts, network = [contract.hash for contract in self.world.contracts], Network("devnet", 42)
-        await checkpoints.claim(db, network)
+        await checkpoints.claim(db, NETWORK)
         async with transaction(db):
-            await record(db, contracts, CONFIRMED)
-        self.local = LocalSignatures(db, self.data, network, lambda: self._slot, lambda: 0)
+            await record(db, [contract.hash for contract in self.world.contracts], CONFIRMED)
+        self.local = LocalSignatures(db, self.data, NETWORK, lambda: self._slot, lambda: 0)
         await self._look()
-        self.follower = Follower(
-            db,
-            partial(ogmios.session, f"ws://127.0.0.1:{self.server.port}", {}, 5.0),
-            network,
-            [parse_watch(contract.hex(), CredentialKind.SCRIPT) for contract in contracts],
-            contracts=contracts,
-            pace=IMPATIENT,
-        )
+        self.follower = follower_of(db, self.world, self.server.port)
         self.task = asyncio.create_task(self.follower.run())
 
     async def _stop(self) -> None:
@@ -200,14 +187,9 @@ class MilestonesMachine(RuleBasedStateMachine):
         await until(lambda: self.follower.status.reconnects > before)
 
     async def _caught_up(self) -> None:
-        await until(lambda: self.task.done() or self._stands_at_tip())
+        await until(lambda: self.task.done() or stands_at_tip(self.follower, self.world))
         if self.task.done():
             await self.task
-
-    def _stands_at_tip(self) -> bool:
-        tip = self.world.node.tip
-        assert tip is not None
-        return self.follower.status.cursor == Point(tip.slot, tip.id) and self.follower.status.phase == "following"
 
 
 def _now() -> int:

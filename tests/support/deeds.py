@@ -104,15 +104,12 @@ def create(
 ) -> State:
     """The funder keeps a plan: the distribution stands behind the outputs that come `first`."""
     contract, terms = plan.contract, plan.terms
-    token = Asset(contract.hash, plan.id)
-    locked = _locked(contract.home(stake), terms, {**terms.promised(), token: 1})
-    locked = _locked(contract.home(stake), terms, {**value_of(locked), ADA: terms.promised()[ADA] + least(locked)})
     id_, coins = world.send(
         Sending(
             inputs=[(plan.seed, None)],
-            outputs=[*(each.output for each in first), locked, *(each.output for each in beside)],
+            outputs=[*(each.output for each in first), _begun(plan, stake), *(each.output for each in beside)],
             signers=[terms.funder],
-            mint={token: 1},
+            mint={Asset(contract.hash, plan.id): 1},
             minting={contract.hash: create_redeemer(plan.seed.at)},
             contracts=[contract],
         )
@@ -123,6 +120,26 @@ def create(
     others = [*coins[:place], *coins[place + 1 :]]
     _note(world, id_, [founded], [state], [*first, *beside], others)
     return state
+
+
+def create_under_both(world: World, plan: Plan) -> list[State]:
+    """One seed and the same terms make two distributions of one id in a transaction: the first of them counts."""
+    plans = [replace(plan, contract=contract) for contract in world.contracts]
+    id_, coins = world.send(
+        Sending(
+            inputs=[(plan.seed, None)],
+            outputs=[_begun(each, None) for each in plans],
+            signers=[plan.terms.funder],
+            mint={Asset(each.contract.hash, each.id): 1 for each in plans},
+            minting={each.contract.hash: create_redeemer(plan.seed.at) for each in plans},
+            contracts=world.contracts,
+        )
+    )
+    states = [State(each, each.terms, coin, None) for each, coin in zip(plans, coins, strict=False)]
+    founded = Founded(plans[0].contract.hash, plan.id, plan.seed.at, plan.terms, coins[0].at)
+    refused = [Refused("not this contract's terms", encode(plan.terms.data()), coin.at) for coin in coins[1:-1]]
+    _note(world, id_, [founded, *refused], states, [], [])
+    return states
 
 
 def release(
@@ -233,6 +250,13 @@ def _note(
     more = [each.happening(coin) for each, coin in pairs]
     kept = [holding for each, coin in pairs for holding in each.holdings(coin)]
     world.note(id_, [*happenings, *more], [*holdings, *kept])
+
+
+def _begun(plan: Plan, stake: Credential | None) -> Map:
+    """What is promised, the state token, and the min-ada beside it."""
+    address, terms, token = plan.contract.home(stake), plan.terms, Asset(plan.contract.hash, plan.id)
+    bare = _locked(address, terms, {**terms.promised(), token: 1})
+    return _locked(address, terms, {**value_of(bare), ADA: terms.promised()[ADA] + least(bare)})
 
 
 def _locked(address: bytes, terms: Terms, value: dict[Asset, int]) -> Map:

@@ -13,11 +13,12 @@ from indexer.chain.point import Point
 from tests.contract.keys import hash28, key_hash, public
 from tests.contract.terms import ADA, Allocation, Attestation, Terms, message, signature, somebody
 from tests.support.addresses import address
-from tests.support.deeds import Beside, attested, create, create_under_both, fail, pay, release, take_back
+from tests.support.deeds import Beside, attested, by_oracle, create, create_under_both, fail, pay, release, take_back
 from tests.support.following import select
 from tests.support.oddities import FOREVER, REFUND
 from tests.support.promised import caught_up, followed, read_off
-from tests.support.promises import OURS, TOKENS, TWIN, Plan, World
+from tests.support.promises import OURS, TOKENS, TWIN, World
+from tests.support.reading import rows
 
 ANN, BOB = somebody("ann"), somebody("bob", stake="key")
 BOBS = address(BOB.payment.hash, "key", ("key", hash28(b"stake of bob")))
@@ -29,15 +30,6 @@ def terms(threshold: int = 1, *allocations: Allocation, expires_at: int | None =
     given = allocations or (Allocation(ANN, 5, b"m1", 0), Allocation(BOB, 7, b"m2", 0))
     oracles = tuple(public(f"oracle {n}") for n in range(3))
     return Terms(key_hash("funder"), oracles, threshold, given, TOKENS[0], expires_at=expires_at)
-
-
-def by_oracle(plan: Plan, number: int, milestone: bytes = b"m1") -> Beside:
-    return attested(plan, milestone, public(f"oracle {number}"), REFUND)
-
-
-def rows(path: Path, view: str, columns: str, order: str = "1") -> list[tuple[Any, ...]]:
-    """Some columns of a view."""
-    return [tuple(row.values()) for row in select(path, f"SELECT {columns} FROM {view} ORDER BY {order}")]
 
 
 def events(path: Path) -> list[tuple[Any, ...]]:

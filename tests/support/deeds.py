@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tests.contract.keys import key_hash, public
 from tests.contract.parts import value_of
 from tests.contract.terms import (
     ADA,
@@ -86,6 +87,11 @@ def attested(plan: Plan, milestone: bytes, oracle: bytes, refund_to: bytes, cont
     content = message(plan.contract.hash, plan.id, milestone)
     attestation = Attestation(plan.id, milestone, oracle, signature(oracle, content), refund_to)
     return Beside(contract or plan.contract, attestation.data(), attestation, sound=True)
+
+
+def by_oracle(plan: Plan, number: int, milestone: bytes = b"m1") -> Beside:
+    """A sound attestation of `oracle N`."""
+    return attested(plan, milestone, public(f"oracle {number}"), key_hash("oracle's owner"))
 
 
 def pay(world: World, beside: Sequence[Beside]) -> bytes:

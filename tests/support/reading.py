@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from tests.support.fold import Row, Rows, shown_milestone
 from tests.support.following import select
@@ -66,6 +66,11 @@ def drop_file(data: Path, distribution: bytes, milestone: bytes, told: Iterable[
         ],
     }
     path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def rows(path: Path, view: str, columns: str, order: str = "1") -> list[tuple[Any, ...]]:
+    """Some columns of a view."""
+    return [tuple(row.values()) for row in select(path, f"SELECT {columns} FROM {view} ORDER BY {order}")]
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:

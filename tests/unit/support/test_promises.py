@@ -13,10 +13,10 @@ from tests.contract.layout import DATUM, fits
 from tests.contract.terms import ADA, Allocation, Terms, message, signature, somebody
 from tests.contract.tree import encode
 from tests.support.acts import CHANGES, DEEDS
-from tests.support.deeds import Beside, attested, create, fail, pay, release, take_back
+from tests.support.deeds import Beside, by_oracle, create, fail, pay, release, take_back
 from tests.support.fold import fold, iso, shown_milestone
 from tests.support.happenings import Refused, Told
-from tests.support.oddities import MALFORMED, REFUND, huge
+from tests.support.oddities import MALFORMED, huge
 from tests.support.promises import OURS, START_MS, TOKENS, TWIN, Contract, Plan, World
 
 ANN = somebody("ann")
@@ -27,10 +27,6 @@ def terms(threshold: int = 1, expires_at: int | None = None, amounts: tuple[int,
     allocations = (Allocation(ANN, n, b"m2" if i else b"m1", 0) for i, n in enumerate(amounts))
     oracles = public("oracle 0"), public("oracle 1")
     return Terms(key_hash("funder"), oracles, threshold, tuple(allocations), TOKENS[0], expires_at=expires_at)
-
-
-def by_oracle(plan: Plan, number: int, milestone: bytes = b"m1") -> Beside:
-    return attested(plan, milestone, public(f"oracle {number}"), REFUND)
 
 
 def told(plan: Plan, number: int, slot: int, milestone: bytes = b"m1") -> Told:

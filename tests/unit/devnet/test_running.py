@@ -10,6 +10,7 @@ import httpx
 import pytest
 from nacl.signing import SigningKey
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from indexer.devnet.genesis import Genesis
 from indexer.devnet.ledger.sentences import refusal
@@ -17,6 +18,7 @@ from indexer.devnet.node import Node
 from indexer.devnet.running import Devnet
 from tests.support.schema import DIRECTORY
 from tests.unit.devnet.checked import another, request
+from tests.unit.devnet.payments import ANN, BOB, given, pay, transaction_id
 
 SOMEBODY = "addr_test1vqg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygxrcya6"
 
@@ -104,6 +106,19 @@ async def test_a_submission_is_refused_as_asked(devnet: Devnet, control: httpx.A
     assert (first["code"], first["message"]) == (3117, refusal(3117).message)
     assert [tuple(each) for each in first["data"]["unknownOutputReferences"]] == [("transaction", "index")]
     assert third["code"] == -32602
+
+
+async def test_an_answer_is_lost_as_asked_though_the_transaction_is_taken(
+    devnet: Devnet, control: httpx.AsyncClient
+) -> None:
+    """Its client is cut off; who looks into the mempool finds it."""
+    _, coin = given(ANN, node=devnet.node)
+    raw, _ = pay(ANN, coin, BOB.address, 2_000_000)
+    await ask(control, "/lose-replies", count=1)
+    async with another(devnet.ogmios) as client:
+        with pytest.raises(ConnectionClosed):
+            await client.submit(raw)
+    assert (await control.get("/state")).json()["mempool"] == [transaction_id(raw).hex()]
 
 
 async def test_every_refusal_of_a_submission_can_be_asked_for(devnet: Devnet, control: httpx.AsyncClient) -> None:

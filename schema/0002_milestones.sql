@@ -99,6 +99,8 @@ CREATE TABLE signature (
     verdict          TEXT NOT NULL
 ) STRICT;
 CREATE INDEX signature_of_distribution ON signature (distribution_id, milestone_id, slot);
+-- All that a new signature of a distribution is weighed against, however many others somebody has published.
+CREATE INDEX signature_that_counts ON signature (distribution_id) WHERE verdict = 'valid' OR source = 'local';
 CREATE UNIQUE INDEX signature_local ON signature (distribution_id, milestone_id, oracle, signature)
     WHERE source = 'local';
 CREATE INDEX signature_by_oracle ON signature (oracle);
@@ -129,6 +131,7 @@ CREATE TABLE event (
     gone             INTEGER NOT NULL DEFAULT 0 CHECK (gone IN (0, 1))
 ) STRICT;
 CREATE INDEX event_of_distribution ON event (distribution_id, slot);
+CREATE INDEX event_to_reconcile ON event (distribution_id) WHERE type <> 'attestation.rejected';
 CREATE INDEX event_by_slot ON event (slot);
 CREATE INDEX event_to_retract ON event (gone) WHERE gone = 1 AND turns % 2 = 0;
 
@@ -222,8 +225,13 @@ SELECT
     paid_slot IS NOT NULL AS claimed,  -- 1 once paid
     paid_by,  -- id of the release that paid it; NULL while unpaid
     paid_slot,  -- slot of its block; NULL while unpaid
-    vesting_ms  -- the same as vesting_at in POSIX milliseconds, exact
-FROM allocation;
+    vesting_ms,  -- the same as vesting_at in POSIX milliseconds, exact
+    iif(paid_ms > 253402300799000, '9999-12-31T23:59:59Z', strftime('%Y-%m-%dT%H:%M:%SZ', paid_ms / 1000, 'unixepoch')) AS paid_at  -- when the slot of its payment began, UTC; NULL while unpaid
+FROM (
+    SELECT allocation.*, (
+        SELECT start_ms + (allocation.paid_slot - start_slot) * slot_ms FROM era WHERE start_slot <= allocation.paid_slot ORDER BY start_slot DESC LIMIT 1
+    ) AS paid_ms FROM allocation
+);
 
 CREATE VIEW attestations AS
 -- one row per signature seen, whatever it is worth

@@ -13,10 +13,11 @@ from indexer.store.lists import listed
 
 KNOWN: Final = """
     SELECT event_id, gone FROM event WHERE distribution_id IN (SELECT value FROM json_each(?))"""
+KNOWN_BUT_REJECTED: Final = f"{KNOWN} AND type <> 'attestation.rejected'"
 ADD: Final = """
     INSERT INTO event (event_id, type, origin, distribution_id, milestone_id, slot, height, data)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-COMES_BACK: Final = "UPDATE event SET gone = 0, turns = turns + turns % 2 WHERE event_id = ?"
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (event_id) DO UPDATE SET gone = 0, turns = turns + turns % 2 WHERE gone = 1"""
 GOES: Final = "UPDATE event SET gone = 1 WHERE event_id = ?"
 FALL_BACK: Final = """
     UPDATE chain SET recover_height = max(coalesce(recover_height, 0), coalesce(cursor_height, 0))"""
@@ -26,15 +27,18 @@ RETRACT: Final = """
     WHERE gone = 1 AND origin = 'chain' AND turns % 2 = 0 AND (SELECT recover_height IS NULL FROM chain)"""
 
 
-async def reconcile(db: Connection, distributions: Iterable[bytes], holding: Iterable[Event]) -> None:
-    """Of these distributions, exactly the events in `holding` hold. Others that were known are gone, for now."""
-    rows = await db.execute_fetchall(KNOWN, (listed(distributions),))
-    known = {str(name): bool(gone) for name, gone in rows}
+async def reconcile(db: Connection, distributions: Iterable[bytes], holding: Iterable[Event], *, whole: bool) -> None:
+    """Of these distributions, exactly the events in `holding` hold. Others that were known are gone, for now.
+
+    Unless `whole`, an attestation that was rejected stays so: there may be any amount of them, and `holding` has but the
+    new ones.
+    """
+    rows = await db.execute_fetchall(KNOWN if whole else KNOWN_BUT_REJECTED, (listed(distributions),))
+    held = {str(name) for name, gone in rows if not gone}
     events = {event.id: event for event in holding}
-    new = [_row(event) for event in events.values() if event.id not in known]
-    back = [(name,) for name, gone in known.items() if gone and name in events]
-    going = [(name,) for name, gone in known.items() if not gone and name not in events]
-    for statement, changes in ((ADD, new), (COMES_BACK, back), (GOES, going)):
+    new = [_row(event) for event in events.values() if event.id not in held]
+    going = [(name,) for name in held if name not in events]
+    for statement, changes in ((ADD, new), (GOES, going)):
         if changes:
             await db.executemany(statement, changes)
 

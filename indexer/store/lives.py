@@ -1,6 +1,7 @@
 """Distributions' lives out of the database, as the domain knows them."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from aiosqlite import Connection
@@ -29,14 +30,25 @@ SIGNATURES: Final = """
     SELECT distribution_id, milestone_id, oracle, signature, source, slot, place, height, block_id, position,
         transaction_id, output_index, verifies, signature_id, verdict
     FROM signature WHERE distribution_id IN (SELECT value FROM json_each(?))"""
+SIGNATURES_THAT_COUNT: Final = f"{SIGNATURES} AND (verdict = 'valid' OR source = 'local')"
 HOLDERS: Final = """
     SELECT s.distribution_id FROM json_each(?) AS j JOIN state_output s
         ON s.transaction_id = substr(j.value, 1, 64) AND s.output_index = CAST(substr(j.value, 66) AS INTEGER)"""
 
 
+LOCAL_MILESTONES: Final = "SELECT DISTINCT distribution_id, milestone_id FROM signature WHERE source = 'local'"
+
+
+async def local_milestones(db: Connection) -> list[tuple[bytes, bytes]]:
+    """The milestones of which signatures received off the chain are held: distribution id, milestone id."""
+    rows = await db.execute_fetchall(LOCAL_MILESTONES)
+    return [(bytes.fromhex(distribution), parse_milestone(milestone)) for distribution, milestone in rows]
+
+
 async def load(db: Connection, ids: Iterable[bytes]) -> dict[bytes, Life]:
     """What is known of these distributions. One of which nothing is known has an empty life."""
-    lives, _ = await load_with_rows(db, ids)
+    wanted = set(ids)
+    lives, _ = await load_with_rows(db, wanted, wanted)
     return lives
 
 
@@ -44,9 +56,13 @@ Row = tuple[int, str, int | None]  # id of a signature's row, its verdict there,
 
 
 async def load_with_rows(
-    db: Connection, ids: Iterable[bytes]
+    db: Connection, ids: Iterable[bytes], whole: AbstractSet[bytes]
 ) -> tuple[dict[bytes, Life], dict[bytes, dict[tuple[object, ...], Row]]]:
-    """The same, and of each distribution the rows that hold its signatures, by `signature_key`."""
+    """The same, and of each distribution the rows that hold its signatures, by `signature_key`.
+
+    Of those that are not in `whole`, only the signatures that a new one is weighed against: the valid and the local
+    ones. What else was published of a known distribution stays as it was judged, and may be any amount.
+    """
     lives = {distribution_id: Life(distribution_id) for distribution_id in ids}
     wanted = (listed(lives),)
     rows: dict[bytes, dict[tuple[object, ...], Row]] = {distribution_id: {} for distribution_id in lives}
@@ -63,11 +79,12 @@ async def load_with_rows(
         claims = tuple(paid.get((distribution_id, transaction_id), ()))
         payment = Payment(by, parse_milestone(milestone), claims, OutputReference(by, index), _seen(*seen))
         lives[bytes.fromhex(distribution_id)].payments.append(payment)
-    for distribution_id, *columns, row_id, verdict in await db.execute_fetchall(SIGNATURES, wanted):
-        signature = _signature(columns)
-        known = bytes.fromhex(distribution_id)
-        lives[known].signatures.append(signature)
-        rows[known][signature_key(signature)] = row_id, verdict, columns[-1]
+    for statement, some in ((SIGNATURES, whole), (SIGNATURES_THAT_COUNT, lives.keys() - whole)):
+        for distribution_id, *columns, row_id, verdict in await db.execute_fetchall(statement, (listed(some),)):
+            signature = _signature(columns)
+            known = bytes.fromhex(distribution_id)
+            lives[known].signatures.append(signature)
+            rows[known][signature_key(signature)] = row_id, verdict, columns[-1]
     return lives, rows
 
 

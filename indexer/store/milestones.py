@@ -107,17 +107,20 @@ async def apply(db: Connection, deltas: Iterable[Delta], network: Network) -> li
     if not acts:
         return []
     ids: set[bytes] = set()
+    founded: set[bytes] = set()
     spent: set[OutputReference] = set()
     for _, act in acts:
         spent.update(act.spent)
         for fact in act.facts:
             match fact:
-                case Founded() | Continued():
+                case Founded():
+                    founded.add(fact.id)
+                case Continued():
                     ids.add(fact.id)
                 case Attested(attestation):
                     ids.add(attestation.distribution_id)
     ids.update(await holders(db, spent))
-    lives, known = await load_with_rows(db, ids)
+    lives, known = await load_with_rows(db, ids | founded, founded)
     before = {name: (life.origin is not None, len(life.payments), life.end is not None) for name, life in lives.items()}
     book = Book(lives.values())
     for header, act in acts:
@@ -128,7 +131,7 @@ async def apply(db: Connection, deltas: Iterable[Delta], network: Network) -> li
         _add_new(rows, book.lives[name], *before.get(name, (False, 0, False)), network)
     for rejected, slot in book.rejected:
         rows.add(REJECT, *_key(rejected.reference), slot, rejected.reason)
-    await _settle(db, rows, [book.lives[name] for name in sorted(book.touched)], known, network)
+    await _settle(db, rows, [book.lives[name] for name in sorted(book.touched)], known, network, whole=False)
     return [rejected for rejected, _ in book.rejected]
 
 
@@ -143,8 +146,9 @@ async def rollback(db: Connection, to: Slot, network: Network) -> None:
 
 async def reassess(db: Connection, distributions: Iterable[bytes], network: Network) -> None:
     """Write anew what follows from the rows of these distributions: verdicts, quorums, events."""
-    lives, known = await load_with_rows(db, distributions)
-    await _settle(db, _Rows(), lives.values(), known, network)
+    wanted = set(distributions)
+    lives, known = await load_with_rows(db, wanted, wanted)
+    await _settle(db, _Rows(), lives.values(), known, network, whole=True)
 
 
 async def add_local(
@@ -152,7 +156,7 @@ async def add_local(
 ) -> list[tuple[bytes, Signature]]:
     """Record signatures received off the chain, each with its distribution's id. Those that were new."""
     wanted = list(signatures)
-    lives, known = await load_with_rows(db, {distribution for distribution, _ in wanted})
+    lives, known = await load_with_rows(db, {distribution for distribution, _ in wanted}, frozenset())
     new = []
     for distribution, signature in wanted:
         assert signature.source is Source.LOCAL
@@ -161,7 +165,7 @@ async def add_local(
             lives[distribution].add([signature])
             new.append((distribution, signature))
     touched = sorted({distribution for distribution, _ in new})
-    await _settle(db, _Rows(), [lives[name] for name in touched], known, network)
+    await _settle(db, _Rows(), [lives[name] for name in touched], known, network, whole=False)
     return new
 
 
@@ -218,8 +222,13 @@ async def _settle(
     lives: Iterable[Life],
     known: dict[bytes, dict[tuple[object, ...], Row]],
     network: Network,
+    *,
+    whole: bool,
 ) -> None:
-    """Write `rows`, and then what follows from these lives as they are now."""
+    """Write `rows`, and then what follows from these lives as they are now.
+
+    Lives are `whole`, or have only the signatures that decide, and new ones.
+    """
     lives = list(lives)
     holding = []
     for life in lives:
@@ -240,7 +249,7 @@ async def _settle(
         holding += events_of(life, network.magic)
     await rows.write(db)
     if lives:
-        await events.reconcile(db, [life.id for life in lives], holding)
+        await events.reconcile(db, [life.id for life in lives], holding, whole=whole)
 
 
 def _signature_row(life: Life, signature: Signature) -> tuple[object, ...]:

@@ -43,6 +43,8 @@ class LocalSignatures:
         """`slot`: where the cursor stands; what is new gets it. `now_ms`: POSIX milliseconds."""
         self._db, self._data, self._network, self._slot, self._now_ms = db, data, network, slot, now_ms
         self._stamps: Mapping[Key, Stamp] = {}
+        self._pending: set[Key] = set()  # to be looked at, whatever the directory says of them
+        self._begun = False
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -62,20 +64,21 @@ class LocalSignatures:
         self._stamps = found.stamps
         for trouble in found.troubles:
             _tell_trouble(trouble)
+        self._pending.update(found.changed, found.gone)
+        if not self._begun:  # a first look at the directory cannot tell what is missing from it
+            self._pending.update(Key(*key) for key in await lives.local_milestones(self._db))
+            self._begun = True
         count = 0
-        for key in (*found.changed, *found.gone):
+        for key in sorted(self._pending):
             try:
                 count += await self._take(key)
             except (errors.MilestoneFileUnfinished, errors.MilestoneDataBusy) as error:
-                self._again(key)
                 log.debug("milestone.left_for_later", file=str(files.path_of(self._data, key)), reason=str(error))
-            except (errors.MilestoneDataUnusable, errors.MilestoneDataNoRoom, errors.DatabaseBusy) as error:
-                self._again(key)
+            except (errors.MilestoneDataUnusable, errors.DatabaseBusy) as error:
                 _tell_trouble(error)
+            else:
+                self._pending.remove(key)
         return count
-
-    def _again(self, key: Key) -> None:
-        self._stamps = {known: stamp for known, stamp in self._stamps.items() if known != key}
 
     async def _take(self, key: Key) -> int:
         """One file and what the database holds of it become the same."""

@@ -37,7 +37,7 @@ class Session:
         try:
             return await self._socket.recv(decode=False)
         except ConnectionClosed as error:
-            raise errors.Unreachable(f"Ogmios closed the connection{_why(error)}") from error
+            raise errors.Unreachable(f"Ogmios closed the connection{closed_because(error)}") from error
 
     async def find_intersection(self, points: tuple[Place, ...]) -> None:
         """Ask where to start; the answer comes through `receive`."""
@@ -116,15 +116,11 @@ class Session:
             raise errors.Unreachable("Ogmios closed the connection") from error
 
 
-@asynccontextmanager
-async def session(url: str, headers: Mapping[str, str], timeout_s: float) -> AsyncIterator[Session]:
-    """Connect to Ogmios (`ws://` or `wss://`), with extra headers where a hosted one wants them.
-
-    Raises Unreachable.
-    """
+async def open_socket(url: str, headers: Mapping[str, str], timeout_s: float) -> ClientConnection:
+    """Connect to Ogmios (`ws://` or `wss://`), with extra headers where a hosted one wants them. Raises Unreachable."""
     try:
         # Blocks are far larger than the default of 1 MiB a message, and Ogmios never compresses.
-        socket = await connect(
+        return await connect(
             url,
             additional_headers=dict(headers),
             max_size=None,
@@ -139,6 +135,12 @@ async def session(url: str, headers: Mapping[str, str], timeout_s: float) -> Asy
         raise errors.Unreachable(
             f"cannot connect to Ogmios at {shown_url(url)}: {error or type(error).__name__}"
         ) from error
+
+
+@asynccontextmanager
+async def session(url: str, headers: Mapping[str, str], timeout_s: float) -> AsyncIterator[Session]:
+    """A chain-sync session, connected like `open_socket`. Raises Unreachable."""
+    socket = await open_socket(url, headers, timeout_s)
     try:
         yield Session(socket, url, headers, timeout_s)
     finally:
@@ -182,7 +184,7 @@ def read_headers(path: Path | None) -> dict[str, str]:
     return headers
 
 
-def _why(error: ConnectionClosed) -> str:
+def closed_because(error: ConnectionClosed) -> str:
     """What the peer gave as a reason. Ogmios reports a lost node in the reason of a normal close."""
     if error.rcvd is None:
         return " without a word"

@@ -80,6 +80,7 @@ class _Redeemer(msgspec.Struct):
 
 
 _TEXT: Final = msgspec.json.Decoder(str)
+_REFERENCE: Final = msgspec.json.Decoder(_Reference)
 _REFERENCES: Final = msgspec.json.Decoder(list[_Reference])
 _OUTPUT: Final = msgspec.json.Decoder(_Output)
 _OUR_OUTPUT: Final = msgspec.json.Decoder(_OurOutput)
@@ -99,6 +100,20 @@ def transactions(reply: RollForward, may_concern_us: Callable[[bytes], bool]) ->
         yield from _concerning(_items_of(reply), may_concern_us)
     except (Malformed, msgspec.MsgspecError, ValueError, KeyError, RecursionError) as error:
         raise BlockNotUnderstood(where, f"{type(error).__name__}: {error}") from error
+
+
+def output(text: bytes) -> Output:
+    """An output by itself, as answers about the ledger's state list them; what else stands there is ignored.
+
+    Raises ValueError, KeyError or `msgspec.MsgspecError`.
+    """
+    return _output(text, lambda _: False)
+
+
+def reference(text: bytes) -> OutputReference:
+    """The output reference that stands in an object. Raises ValueError or `msgspec.MsgspecError`."""
+    found = _REFERENCE.decode(text)
+    return OutputReference(_bytes(found.transaction.id, 32), found.index)
 
 
 def _items_of(reply: RollForward) -> list[bytes]:

@@ -4,7 +4,7 @@ import pytest
 
 from indexer.chain.network import KNOWN, network_of
 from indexer.chain.point import ORIGIN, Point, parse_place
-from indexer.chain.time import LAST_MOMENT, iso, slot_to_ms
+from indexer.chain.time import LAST_MOMENT, first_slot_at, iso, slot_to_ms
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,20 @@ def test_networks_go_by_name_or_magic() -> None:
     assert (network_of(4242).name, network_of(4242).id) == ("4242", 0)
     with pytest.raises(ValueError, match="unknown network"):
         network_of("testnet")
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "slot"),
+    [
+        (0, 0),  # before all
+        (1_506_203_091_000, 0),
+        (1_506_203_091_001, 1),
+        (1_506_203_111_000, 1),
+        (1_596_059_090_999, 4_492_800),  # within the last slot of Byron: the next is Shelley's first
+        (1_596_059_091_000, 4_492_800),
+        (1_596_059_091_001, 4_492_801),
+    ],
+)
+def test_the_first_slot_at_a_time_begins_then_or_later(time_ms: int, slot: int) -> None:
+    """And the one before begins earlier."""
+    assert slot == first_slot_at(KNOWN["mainnet"].eras, time_ms)

@@ -44,7 +44,7 @@ def found(random: Random, world: World) -> None:
 def attest(random: Random, world: World) -> None:
     """Attestations, more of them good than not."""
     if world.plans:
-        pay(world, [some_attestation(random, world) for _ in range(random.randint(1, 4))])
+        pay(world, [some_attestation(random, world) for _ in range(random.randint(1, 3))])
 
 
 def mislead(random: Random, world: World) -> None:
@@ -55,11 +55,11 @@ def mislead(random: Random, world: World) -> None:
 def release_some(random: Random, world: World) -> None:
     """A keeper pays one or more allocations of a milestone, on signatures that nobody published."""
     if states := releasable(world):
-        state = random.choice(states)
+        state = random.choice(states[-4:])
         milestone, indices = random.choice(list(payable(state, world.now).items()))
         signers = able(state)
         signed = random.sample(signers, random.randint(state.terms.threshold, len(signers)))
-        paid = random.sample(indices, random.choice((len(indices), random.randint(1, len(indices)))))
+        paid = random.sample(indices, random.choice((len(indices), 1, 1)))
         release(world, state, milestone, paid, signed, beside(random, world, 2))
 
 
@@ -100,16 +100,11 @@ def send_again(random: Random, world: World) -> None:
 Act = Callable[[Random, World], None]
 DEEDS: Final[tuple[Act, ...]] = (
     decide,
-    found,
-    found,
-    found,
-    attest,
-    attest,
+    *(found,) * 3,
+    *(attest,) * 5,
     mislead,
-    release_some,
-    release_some,
-    release_some,
-    end,
+    *(release_some,) * 6,
+    *(end,) * 2,
     fail_one,
     send_again,
 )

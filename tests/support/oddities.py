@@ -21,7 +21,7 @@ from tests.contract.terms import (
 from tests.contract.tree import Array, Chunks, Map, Tag
 from tests.contract.tree import Node as Tree
 from tests.support.deeds import Beside
-from tests.support.happenings import Told
+from tests.support.happenings import Attested, Told
 from tests.support.promises import TOKENS, Contract, Plan, State, World
 
 FOREVER: Final = 2**63 - 1
@@ -54,7 +54,7 @@ def some_terms(random: Random, now: int) -> Terms:
             random.choice(milestones),
             random.choice((0, 0, 0, soon, soon + 3_000, YEAR_2100, FOREVER)),
         )
-        for _ in range(random.randint(1, 4))
+        for _ in range(random.randint(1, 6))
     )
     token = random.choice((*TOKENS, ADA))
     promised = tuple(a if token != ADA else _affordable(a) for a in allocations)
@@ -66,13 +66,13 @@ def some_terms(random: Random, now: int) -> Terms:
         token,
         random.choice((0, 1_500_000)),
         random.choice((0, 500_000)),
-        random.choice((None, 0, soon + 4_000, YEAR_2100, FOREVER)),
+        random.choice((None, None, 0, soon + 8_000, YEAR_2100, FOREVER)),
     )
 
 
 def some_attestation(random: Random, world: World) -> Beside:
     """Of what was decided on, created or not; more often good than not."""
-    plan = random.choice(world.plans)
+    plan = random.choice(world.plans[-random.choice((3, 3, 100)) :])
     contract, terms = plan.contract, plan.terms
     milestone = random.choice(terms.allocations).milestone
     signers = [oracle for oracle in terms.oracles if oracle in ORACLES]
@@ -108,7 +108,11 @@ def some_attestation(random: Random, world: World) -> Beside:
 
 
 def some_told(random: Random, world: World, slot: int) -> Told:
-    """A signature for a file, stored at this slot or before."""
+    """A signature for a file, stored at this slot or before; often one that the chain shows too."""
+    if (shown := published(world)) and random.random() < 0.5:
+        at, attestation, sound = random.choice(shown)
+        named = attestation.distribution, attestation.milestone, attestation.oracle, attestation.signature
+        return Told(*named, sound, max(0, at - random.randint(0, 1)))
     plan = random.choice(world.plans)
     milestone = random.choice((random.choice(plan.terms.allocations).milestone, b"m9"))
     oracle = random.choice((*plan.terms.oracles, *ORACLES))
@@ -119,6 +123,20 @@ def some_told(random: Random, world: World, slot: int) -> Told:
             return Told(plan.id, milestone, oracle, proof, True, at)
         return Told(plan.id, milestone, oracle, proof[:-1] + bytes([proof[-1] ^ 1]), False, at)
     return Told(plan.id, milestone, oracle, bytes(64), False, at)
+
+
+def published(world: World) -> list[tuple[int, Attestation, bool]]:
+    """What was attested on the chain in a form that a file can hold: the slot, and whether it is sound."""
+    return [
+        (block.slot, each.attestation, each.sound)
+        for block in world.chain
+        for done in block.transactions
+        for each in done
+        if isinstance(each, Attested)
+        and [len(part) for part in (each.attestation.distribution, each.attestation.oracle)] == [32, 32]
+        and len(each.attestation.signature) == 64
+        and 1 <= len(each.attestation.milestone) <= 64
+    ]
 
 
 def look_alike(random: Random, world: World) -> Beside:

@@ -9,14 +9,13 @@ import structlog
 from aiosqlite import Connection
 from prometheus_client import CollectorRegistry
 
-from indexer.chain.point import Place, slot_of
+from indexer.chain.point import ORIGIN, Place, slot_of
 from indexer.chain.watch import CredentialWatch
 from indexer.config import Config
 from indexer.edge import blueprints, http, memory, ogmios
 from indexer.edge.files import only_writer
 from indexer.status import FollowerStatus
-from indexer.store import checkpoints
-from indexer.store import contracts as store_contracts
+from indexer.store import checkpoints, contracts
 from indexer.store.db import named_errors, opened, transaction
 from indexer.workers.follow import Follower
 from indexer.workers.local import LocalSignatures
@@ -32,23 +31,23 @@ async def run(config: Config, *, since: Since | None = None, until: Until = None
     """Follow the chain until `until`, SIGTERM or SIGINT. Raises the errors that only a person can mend."""
     memory.settle()
     status = FollowerStatus()
-    contracts = [one.hash for one in blueprints.read(c.blueprint for c in config.contract)]
+    configured = [one.hash for one in blueprints.read(c.blueprint for c in config.contract)]
     if not config.follow.watch_default:
-        contracts = []
-    # The hash under either kind of credential: what strangers pay to a key of the same bytes is seen too.
-    watched = [*config.watches(), *(CredentialWatch(script_hash) for script_hash in contracts)]
+        configured = []
     headers = ogmios.read_headers(config.ogmios.headers_file)
     async with AsyncExitStack() as stack:
         stack.enter_context(only_writer(config.database.path))
         db = await stack.enter_async_context(opened(config.database.path))
-        status.cursor = await claim(db, config, contracts)
+        status.cursor, followed = await claim(db, config, configured)
+        # The hash under either kind of credential: what strangers pay to a key of the same bytes is seen too.
+        watched = [*config.watches(), *(CredentialWatch(script_hash) for script_hash in configured)]
         local = LocalSignatures(db, config.data.directory, config.chain, lambda: slot_of(status.cursor), http.now_ms)
         follower = Follower(
             db,
             partial(ogmios.session, config.ogmios.url, headers, min(10.0, config.ogmios.timeout_s)),
             config.chain,
             watched,
-            contracts=contracts,
+            contracts=followed,
             since=config.since if since is None else since,
             until=until,
             status=status,
@@ -69,13 +68,23 @@ async def run(config: Config, *, since: Since | None = None, until: Until = None
     return status
 
 
-async def claim(db: Connection, config: Config, contracts: list[bytes]) -> Place:
-    """The database is for this network, and these contracts; where it stands. Raises AnotherNetworkInDatabase."""
+async def claim(db: Connection, config: Config, configured: list[bytes]) -> tuple[Place, list[bytes]]:
+    """The database is for this network, and these contracts; where it stands, and which contracts to follow.
+
+    Raises AnotherNetworkInDatabase or ContractDropped.
+    """
     with named_errors():
         standing = await checkpoints.claim(db, config.chain)
+        cursor = standing.cursor.place
         async with transaction(db):
-            await store_contracts.record(db, contracts, config.finality.confirmed_depth)
-    return standing.cursor.place
+            followed = await contracts.record(db, configured, cursor, config.finality.confirmed_depth)
+    for contract in followed:
+        name = contract.script_hash.hex()
+        if not contract.configured:
+            log.warning("contract.still_followed", contract=name, until="rebuild")
+        elif contract.since != ORIGIN:
+            log.warning("contract.partial", contract=name, since=str(contract.since), hint="indexer rebuild")
+    return cursor, [contract.script_hash for contract in followed]
 
 
 async def _until_stopped(follower: Follower, local: LocalSignatures) -> None:

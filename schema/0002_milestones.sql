@@ -2,10 +2,15 @@
 -- true. What follows from other rows (verdict, quorum, events) is written anew for each distribution that is touched.
 -- Ids, hashes, keys and signatures are lowercase hex; a milestone id as people see it (a plain word, or 0x and hex).
 
--- The contracts that are followed, in the order of the configuration: the first creates.
+-- The contracts that are followed, in the order of the configuration: the first creates. What a contract holds was read
+-- from a point on; NULL since: from where the history starts. One dropped from the configuration is followed until a
+-- rebuild.
 CREATE TABLE contract (
     script_hash  TEXT PRIMARY KEY,
-    ordinal      INTEGER NOT NULL
+    ordinal      INTEGER NOT NULL,
+    since_slot   INTEGER,
+    since_id     TEXT,
+    configured   INTEGER NOT NULL CHECK (configured IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 -- What a distribution promises: its terms as created. It ends when its state token is burnt.
@@ -32,6 +37,7 @@ CREATE TABLE distribution (
 CREATE INDEX distribution_by_created_slot ON distribution (created_slot);
 CREATE INDEX distribution_by_ended_slot ON distribution (ended_slot) WHERE ended_slot IS NOT NULL;
 CREATE INDEX distribution_by_funder ON distribution (funder);
+CREATE INDEX distribution_alive ON distribution (policy) WHERE ended_slot IS NULL;
 
 -- The outputs that hold a distribution's state token, one after the other: the first creates it, each other one is
 -- left by a release, whose milestone it names.

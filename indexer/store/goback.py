@@ -6,7 +6,7 @@ from aiosqlite import Connection
 
 from indexer.chain.network import Network
 from indexer.chain.point import Checkpoint, slot_of
-from indexer.store import checkpoints, events, milestones, projection
+from indexer.store import checkpoints, contracts, events, milestones, projection
 from indexer.store.db import transaction
 
 DROP: Final = (
@@ -39,6 +39,7 @@ async def rewind(db: Connection, to: Checkpoint, network: Network) -> None:
         await projection.rollback(db, slot_of(to.place))
         await milestones.rollback(db, slot_of(to.place), network)
         await checkpoints.rewind(db, to)
+        await contracts.start_earlier(db, to.place)
 
 
 async def rebuild(db: Connection) -> None:

@@ -121,6 +121,15 @@ class HttpSection(Section):
         host, _, port = listen.rpartition(":")
         if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise ValueError("give HOST:PORT, such as 127.0.0.1:9180")
+class TokenSection(Section):
+    """A token whose amounts people read with decimals."""
+
+    policy: Annotated[str, Field(pattern=r"^[0-9a-f]{56}$")]
+    name: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){0,32}$")] = ""
+    ticker: Annotated[str, Field(pattern=r"^[A-Za-z0-9._$-]{1,16}$")]
+    decimals: Annotated[int, Field(ge=0, le=30)] = 0
+
+
         return listen
 
 
@@ -164,6 +173,7 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+    token: tuple[TokenSection, ...] = ()
         """The environment before the file."""
         return env_settings, init_settings
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from indexer import log
 from indexer.chain.network import KNOWN
 from indexer.chain.watch import parse_watch
+from indexer.cli.find import now_ms
 from indexer.cli.outputs import Output, WatchStatus, status_of
 from indexer.cli.told import ada, table
 from indexer.devnet.chain import Chain
@@ -112,7 +113,7 @@ async def play(directory: Path, say: Callable[[str], None]) -> Demo:
             await follower.run()
             seconds = time.perf_counter() - begun
             say(f"caught up with the tip at height {follower.status.height:,}")
-            status = await status_of(db)
+            status = await status_of(db, now_ms())
             times = list(await db.execute_fetchall("SELECT min(time), max(time) FROM blocks"))
             newest = await db.execute_fetchall(
                 """SELECT transaction_id || '#' || output_index, credential_kind, lovelace,

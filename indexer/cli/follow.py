@@ -1,4 +1,4 @@
-"""Commands about the follower: run, check-status, rollback, rebuild."""
+"""Commands about the follower: run, rollback, rebuild."""
 
 import asyncio
 import sys
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from indexer.chain.point import Place, Point, parse_place
+from indexer.cli.loading import load
 from indexer.cli.told import AsJson, tell, told_apart
 from indexer.errors import NotConfirmed
 
 if TYPE_CHECKING:
-    from indexer.cli.outputs import Ran, Rebuilt, Rewound, Status
+    from indexer.cli.outputs import Ran, Rebuilt, Rewound
     from indexer.config import Config
 
 
@@ -36,7 +37,6 @@ def _point_or_tip(text: str) -> Point | Literal["tip"]:
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(run)
-    app.command("check-status")(check_status)
     app.command()(rollback)
     app.command()(rebuild)
 
@@ -58,14 +58,8 @@ def run(
     from what is committed.
     """
     with told_apart(as_json):
-        config = _load(context)
+        config = load(context)
         tell(asyncio.run(_run(config, since, until)), as_json)
-
-
-def check_status(context: typer.Context, as_json: AsJson = False) -> None:
-    """Where the follower stands, and what it holds of each watch."""
-    with told_apart(as_json):
-        tell(asyncio.run(_status(_load(context))), as_json)
 
 
 def rollback(
@@ -77,7 +71,7 @@ def rollback(
 ) -> None:
     """Rewind the database to a point; the next run reads the chain from there."""
     with told_apart(as_json):
-        tell(asyncio.run(_rollback(_load(context), to)), as_json)
+        tell(asyncio.run(_rollback(load(context), to)), as_json)
 
 
 def rebuild(
@@ -87,19 +81,11 @@ def rebuild(
 ) -> None:
     """Drop everything read off the chain; the next run reads it anew, with the watches of the configuration."""
     with told_apart(as_json):
-        config = _load(context)
+        config = load(context)
         question = f"Drop what {config.database.path} holds, and read the chain anew?"
         if not yes and (as_json or not sys.stdin.isatty() or not typer.confirm(question)):
             raise NotConfirmed(f"{config.database.path} was left as it is")
         tell(asyncio.run(_rebuild(config)), as_json)
-
-
-def _load(context: typer.Context) -> "Config":
-    from indexer import config, log
-
-    loaded = config.load(context.obj)
-    log.set_up(loaded.logging.level, loaded.logging.format)
-    return loaded
 
 
 async def _run(config: "Config", since: object, until: object) -> "Ran":
@@ -107,14 +93,6 @@ async def _run(config: "Config", since: object, until: object) -> "Ran":
     from indexer.cli.outputs import Ran
 
     return Ran.of(await app.run(config, since=since, until=until))  # type: ignore[arg-type]  # typer knows only object
-
-
-async def _status(config: "Config") -> "Status":
-    from indexer.cli.outputs import status_of
-    from indexer.store.db import opened_for_reading
-
-    async with opened_for_reading(config.database.path) as db:
-        return await status_of(db)
 
 
 async def _rollback(config: "Config", to: object) -> "Rewound":

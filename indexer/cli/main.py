@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from indexer import __version__
-from indexer.cli import devnet, follow, start
+from indexer.cli import asking, devnet, follow, signing, start
 
 app = typer.Typer(
     name="indexer",
@@ -19,6 +19,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 follow.add_to(app)
+asking.add_to(app)
+signing.add_to(app)
 start.add_to(app)
 devnet.add_to(app)
 

@@ -5,11 +5,14 @@ from typing import Self
 from aiosqlite import Connection, Row
 from pydantic import BaseModel, ConfigDict
 
-from indexer.chain.point import Point
+from indexer.chain.point import Point, Slot
+from indexer.chain.time import iso, slot_to_ms
 from indexer.chain.watch import ByronWatch
-from indexer.cli.told import ada, table
+from indexer.cli.find import refuse_not_held
+from indexer.cli.told import ada, shortened, table
+from indexer.domain.life import State
 from indexer.status import FollowerStatus
-from indexer.store import checkpoints, watches
+from indexer.store import checkpoints, contracts, status, watches
 
 
 class Output(BaseModel):
@@ -78,8 +81,42 @@ class WatchStatus(Output):
     lovelace_unspent: int
 
 
+class ContractStatus(Output):
+    """A contract that is followed: from where on, and whether the configuration still names it."""
+
+    script_hash: str
+    since: str
+    configured: bool
+
+
+class DistributionCounts(Output):
+    """How many distributions are in each state."""
+
+    open: int
+    completed: int
+    closed: int
+    reclaimed: int
+
+
+class DueMilestone(Output):
+    """A milestone whose quorum is met, with vested allocations that are not paid: how many, how much in all in the
+    token's smallest unit, and since when the longest of them waits to be paid."""
+
+    distribution_id: str
+    milestone_id: str
+    token_policy: str
+    token_name: str
+    allocations: int
+    amount: int
+    vested_at: str
+    quorum_met_slot: int
+
+
 class Status(Output):
-    """Where the follower stands."""
+    """Where the follower stands, how many distributions there are, and which milestones are due.
+
+    `as_of_slot`: the slot that was asked for; distributions and what is due are as of it.
+    """
 
     network: str
     slot: int | None
@@ -92,6 +129,10 @@ class Status(Output):
     schema_version: int
     since: str | None
     watches: tuple[WatchStatus, ...]
+    contracts: tuple[ContractStatus, ...]
+    as_of_slot: int | None
+    distributions: DistributionCounts
+    due: tuple[DueMilestone, ...]
 
     def told(self) -> str:
         """In words."""
@@ -116,7 +157,7 @@ class Status(Output):
             return "\n".join([*lines, "nothing is watched: add [[watch]] to the configuration"])
         rows = [
             (
-                w.credential if len(w.credential) <= 20 else f"{w.credential[:16]}…",
+                shortened(w.credential),
                 w.kind,
                 "complete" if w.history == "complete" else f"partial: after {w.since.partition('.')[0]}",
                 w.outputs,
@@ -138,19 +179,43 @@ _BY_ADDRESS = """
     FROM output WHERE address = ? AND created_slot > ?"""
 
 
-async def status_of(db: Connection) -> Status:
-    """Read the standing and the watches from the database, as of one moment."""
+async def status_of(db: Connection, now_ms: int, at: Slot | None = None) -> Status:
+    """Read where the database stands, as of one moment: the caller's transaction.
+
+    What is due is so at `now_ms` (POSIX milliseconds), or as of a slot, at its time. Raises SlotNotHeld.
+    """
     db.row_factory = Row
-    await db.execute("BEGIN")
     rows = list(await db.execute_fetchall("SELECT * FROM sync_status"))
     db.row_factory = None
     standing = await checkpoints.read(db)
     watched = [await _watch(db, entry) for entry in await watches.read(db)]
-    await db.execute("COMMIT")
+    if at is not None:
+        refuse_not_held(standing, at)
+        now_ms = slot_to_ms(standing.network.eras, at)
+    counts = await status.states(db, at)
     return Status(
         **{key: rows[0][key] for key in rows[0].keys()},  # noqa: SIM118 -- a Row iterates over its values
         since=None if standing.since is None else str(standing.since),
         watches=tuple(watched),
+        contracts=tuple(
+            ContractStatus(script_hash=one.script_hash.hex(), since=str(one.since), configured=one.configured)
+            for one in await contracts.read(db)
+        ),
+        as_of_slot=at,
+        distributions=DistributionCounts(**{str(state): counts[state] for state in State}),
+        due=tuple(
+            DueMilestone(
+                distribution_id=one.distribution_id,
+                milestone_id=one.milestone_id,
+                token_policy=one.token_policy,
+                token_name=one.token_name,
+                allocations=one.allocations,
+                amount=one.amount,
+                vested_at=iso(one.since_ms),
+                quorum_met_slot=one.quorum_met_slot,
+            )
+            for one in await status.due(db, now_ms, at)
+        ),
     )
 
 

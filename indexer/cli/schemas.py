@@ -10,14 +10,28 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
+from indexer.cli.attests import Attested
 from indexer.cli.checks import InitReport
+from indexer.cli.claims import Calculation
+from indexer.cli.commits import Commit
 from indexer.cli.demo import Demo
+from indexer.cli.exports import Exported
+from indexer.cli.happened import Event
+from indexer.cli.keypairs import KeyPair
 from indexer.cli.outputs import Ran, Rebuilt, Rewound, Status
+from indexer.cli.states import DistributionContractState
 from indexer.documents import Document, MilestoneCompletionData, MilestoneSchedule
 
 MODELS: Final[tuple[type[BaseModel], ...]] = (
+    Attested,
+    Calculation,
+    Commit,
     Demo,
+    DistributionContractState,
+    Event,
+    Exported,
     InitReport,
+    KeyPair,
     MilestoneCompletionData,
     MilestoneSchedule,
     Ran,

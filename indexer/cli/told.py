@@ -1,13 +1,17 @@
 """How commands speak: results for people or as one JSON document, foreseen errors as a sentence and a hint."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
 from indexer.errors import IndexerError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
@@ -40,9 +44,25 @@ def told_apart(as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
 
 
+@dataclass(frozen=True)
+class Told:
+    """A result whose words need more than is in it, such as how many decimals its amounts have."""
+
+    result: "BaseModel"
+    words: Callable[[], str]
+
+    def model_dump_json(self, *, indent: int | None = None) -> str:
+        """The result as JSON."""
+        return self.result.model_dump_json(indent=indent)
+
+    def told(self) -> str:
+        """The result in words."""
+        return self.words()
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]], right: frozenset[int] = frozenset()) -> str:
     """Columns padded to their widest cell; those in `right` are set flush right."""
-    cells = [tuple(heads), *(tuple("" if cell is None else str(cell) for cell in row) for row in rows)]
+    cells = [tuple(heads), *(tuple("" if cell is None else escaped(str(cell)) for cell in row) for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
     lines = [
         "  ".join(c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
@@ -54,3 +74,13 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]], right: frozens
 def ada(lovelace: int) -> str:
     """An amount of lovelace in ada, with all its decimals."""
     return f"{lovelace // 1_000_000:,}.{lovelace % 1_000_000:06d}"
+
+
+def escaped(text: str) -> str:
+    """Text without anything that a terminal would obey, or that cannot be seen: that becomes \\x, \\u and digits."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def shortened(digits: str) -> str:
+    """The beginning of an id, a hash or a key, enough to name it on the command line."""
+    return digits if len(digits) <= 20 else f"{digits[:16]}…"

@@ -37,13 +37,23 @@ def only_writer(database: Path) -> Iterator[None]:
 
 def read_private(path: Path) -> str:
     """The text of a file that holds a secret. Raises FileUnusable where others may read it too."""
+    raw = read_private_bytes(path)
     try:
-        with path.open() as file:
+        return raw.decode()
+    except UnicodeDecodeError:
+        # Without the cause: it holds the secret.
+        raise errors.FileUnusable(f"cannot read {path}: it is not UTF-8") from None
+
+
+def read_private_bytes(path: Path) -> bytes:
+    """What a file holds that is a secret. Raises FileUnusable where others may read it too."""
+    try:
+        with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if mode & 0o077:
                 raise errors.FileUnusable(
                     f"{path} can be read by others (mode {mode & 0o777:04o})", hint=f"chmod 600 {path}"
                 )
             return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.FileUnusable(f"cannot read {path}: {error}") from error
+    except OSError as error:
+        raise errors.FileUnusable(f"cannot read {path}: {error.strerror}") from error

@@ -83,7 +83,7 @@ class LocalSignatures:
     async def _take(self, key: Key) -> int:
         """One file and what the database holds of it become the same."""
         life = (await lives.load(self._db, [key.distribution_id]))[key.distribution_id]
-        held = _local(life, key.milestone_id)
+        held = held_locally(life, key.milestone_id)
         merged = await asyncio.to_thread(
             files.merge,
             self._data,
@@ -91,10 +91,10 @@ class LocalSignatures:
             held,
             now_ms=self._now_ms(),
             slot=max(0, self._slot()),
-            quorum=_note(life, key),
+            quorum=quorum_note(life, key),
         )
         self._tell(key, merged)
-        signatures = [(key.distribution_id, _signature(key, one)) for one in merged.signatures]
+        signatures = [(key.distribution_id, local_signature(key, one)) for one in merged.signatures]
         with named_errors():
             async with transaction(self._db):
                 new = await milestones.add_local(self._db, signatures, self._network)
@@ -117,7 +117,8 @@ def _tell_trouble(error: errors.IndexerError) -> None:
     log.error("milestones.unreadable", code=error.code, reason=str(error), hint=error.hint)
 
 
-def _local(life: Life, milestone_id: bytes) -> list[OracleSignature]:
+def held_locally(life: Life, milestone_id: bytes) -> list[OracleSignature]:
+    """What the database holds of a milestone's file."""
     return [
         OracleSignature(oracle=one.oracle, signature=one.signature, slot=one.slot)
         for one in life.signatures
@@ -125,12 +126,14 @@ def _local(life: Life, milestone_id: bytes) -> list[OracleSignature]:
     ]
 
 
-def _signature(key: Key, one: OracleSignature) -> Signature:
+def local_signature(key: Key, one: OracleSignature) -> Signature:
+    """A signature of a file, as it counts. It has been stored, so it has a slot."""
     assert one.slot is not None
     return Signature(key.milestone_id, one.oracle, one.signature, Source.LOCAL, one.slot)
 
 
-def _note(life: Life, key: Key) -> QuorumNote | None:
+def quorum_note(life: Life, key: Key) -> QuorumNote | None:
+    """What a milestone's file says of its quorum; None where the distribution or the milestone is not known."""
     tally = assess(life)[0].get(key.milestone_id)
     if tally is None:
         return None

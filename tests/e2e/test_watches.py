@@ -45,7 +45,7 @@ def received(path: Path) -> list[tuple[int, str]]:
 
 async def status(path: Path) -> Status:
     async with opened_for_reading(path) as db:
-        return await status_of(db)
+        return await status_of(db, 0)
 
 
 async def test_the_same_28_bytes_are_a_key_and_a_script_and_the_rows_tell_them_apart(tmp_path: Path) -> None:

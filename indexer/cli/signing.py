@@ -1,0 +1,87 @@
+"""Commands about signatures and keys: attest, commit-milestone, keys."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from indexer.cli.asking import Distribution
+from indexer.cli.loading import load
+from indexer.cli.told import AsJson, tell, told_apart
+from indexer.errors import NotConfirmed
+
+keys = typer.Typer(name="keys", help="Key pairs, as cardano-cli text envelopes.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(attest)
+    app.command("commit-milestone")(commit_milestone)
+    app.add_typer(keys)
+
+
+def attest(
+    context: typer.Context,
+    distribution: Distribution,
+    milestone: Annotated[str, typer.Argument(help="A word, or 0x and hex.", show_default=False)],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The oracle's signing key.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the signature goes; one that is there gains it.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sign, as an oracle, that a milestone of a distribution is complete.
+
+    The id of the distribution is reckoned anew from seed and terms, and the terms are shown, before anything is
+    signed. With --json nothing is asked.
+    """
+    from indexer.cli import attests
+
+    with told_apart(as_json):
+        config = load(context)
+        matter = asyncio.run(attests.prepare(config, distribution, milestone))
+        signer = attests.signer_of(matter, key)
+        if not as_json:
+            typer.echo(matter.told())
+        if not (yes or as_json) and not (sys.stdin.isatty() and typer.confirm("\nSign this?")):
+            raise NotConfirmed("nothing was signed")
+        tell(attests.sign(matter, signer, out), as_json)
+
+
+def commit_milestone(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE.json", help="A MilestoneCompletionData.", show_default=False)],
+    force: Annotated[
+        bool, typer.Option("--force", help="Store signatures of a distribution that is not known yet, unverified.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Store signatures that were gathered off the chain, after verifying each.
+
+    They go into the local milestone data, which no rollback and no rebuild takes away, and from there into the
+    database: at once where no daemon runs, else the daemon takes them.
+    """
+    from indexer.cli.commits import commit
+
+    with told_apart(as_json):
+        tell(asyncio.run(commit(load(context), file, force)), as_json)
+
+
+@keys.command("new")
+def new(
+    context: typer.Context,
+    kind: Annotated[Literal["oracle", "keeper", "funder"], typer.Argument(help="What it is for.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of the signing key; default: KIND.skey. The .vkey is beside.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key pair: .skey for its owner only, and .vkey beside it. Nothing is ever overwritten."""
+    from indexer.cli.keypairs import make
+
+    with told_apart(as_json):
+        network = None if kind == "oracle" else load(context).chain  # an oracle's key has no address
+        tell(make(kind, Path(f"{kind}.skey") if out is None else out, network), as_json)

@@ -1,0 +1,106 @@
+"""How many distributions there are in which state, which milestones are due, and which distribution an id begins."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiosqlite import Connection
+
+from indexer.chain.point import Slot
+from indexer.domain.life import State
+
+# Each distribution is looked at, through an index that holds no terms: of an open one, up to its first unpaid
+# allocation.
+BEGUN: Final = """
+    SELECT NOT EXISTS (
+        SELECT 1 FROM allocation a
+        WHERE a.distribution_id = d.distribution_id AND (a.paid_slot IS NULL OR a.paid_slot > ?1)
+    ) AS complete, count(*)
+    FROM distribution d INDEXED BY distribution_by_created_slot WHERE d.created_slot <= ?1 GROUP BY complete"""
+ENDED: Final = """
+    SELECT NOT EXISTS (
+        SELECT 1 FROM allocation a
+        WHERE a.distribution_id = d.distribution_id AND (a.paid_slot IS NULL OR a.paid_slot > ?1)
+    ) AS complete, count(*)
+    FROM distribution d INDEXED BY distribution_by_ended_slot WHERE d.ended_slot <= ?1 GROUP BY complete"""
+DUE: Final = """
+    SELECT m.distribution_id, m.milestone_id, d.token_policy, d.token_name, count(*), sum(a.amount),
+        min(a.vesting_ms) AS since, m.quorum_met_slot
+    FROM milestone m INDEXED BY milestone_by_quorum_met_slot
+        CROSS JOIN allocation a ON a.distribution_id = m.distribution_id AND a.milestone_id = m.milestone_id
+        CROSS JOIN distribution d ON d.distribution_id = m.distribution_id
+    WHERE m.quorum_met_slot IS NOT NULL AND a.paid_slot IS NULL AND a.vesting_ms <= ?1 AND d.ended_slot IS NULL
+    GROUP BY m.distribution_id, m.milestone_id ORDER BY since, m.distribution_id, m.milestone_id"""
+DUE_AT: Final = """
+    SELECT m.distribution_id, m.milestone_id, d.token_policy, d.token_name, count(*), sum(a.amount),
+        min(a.vesting_ms) AS since, m.quorum_met_slot
+    FROM milestone m INDEXED BY milestone_by_quorum_met_slot
+        CROSS JOIN allocation a ON a.distribution_id = m.distribution_id AND a.milestone_id = m.milestone_id
+        CROSS JOIN distribution d ON d.distribution_id = m.distribution_id
+    WHERE m.quorum_met_slot <= ?2 AND (a.paid_slot IS NULL OR a.paid_slot > ?2) AND a.vesting_ms <= ?1
+        AND (d.ended_slot IS NULL OR d.ended_slot > ?2)
+    GROUP BY m.distribution_id, m.milestone_id ORDER BY since, m.distribution_id, m.milestone_id"""
+BEGINNING: Final = """
+    SELECT distribution_id FROM distribution WHERE distribution_id >= ?1 AND distribution_id < ?1 || 'g'
+    ORDER BY distribution_id LIMIT ?2"""
+HISTORY: Final = """
+    SELECT event_id, type, origin, distribution_id, milestone_id, slot, time, finality, data
+    FROM events WHERE distribution_id = ?1 AND slot <= ?2 ORDER BY slot"""
+
+_FOREVER: Final = (1 << 63) - 1  # a slot that no chain reaches
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A milestone whose quorum is met, with what could be paid for it now: how many allocations, how much in all.
+
+    `since_ms`: the earliest of their vesting times (POSIX milliseconds). Ids and names in hex, the milestone's as
+    people see it.
+    """
+
+    distribution_id: str
+    milestone_id: str
+    token_policy: str
+    token_name: str
+    allocations: int
+    amount: int
+    since_ms: int
+    quorum_met_slot: Slot
+
+
+async def states(db: Connection, slot: Slot | None = None) -> Counter[State]:
+    """How many distributions are in each state; as of a slot, if one is given."""
+    by = (_FOREVER if slot is None else slot,)
+    begun: dict[int, int] = dict(await db.execute_fetchall(BEGUN, by))  # type: ignore[arg-type]  # rows are pairs
+    ended: dict[int, int] = dict(await db.execute_fetchall(ENDED, by))  # type: ignore[arg-type]
+    return Counter(
+        {
+            State.OPEN: begun.get(0, 0) - ended.get(0, 0),
+            State.COMPLETED: begun.get(1, 0) - ended.get(1, 0),
+            State.CLOSED: ended.get(1, 0),
+            State.RECLAIMED: ended.get(0, 0),
+        }
+    )
+
+
+async def due(db: Connection, now_ms: int, slot: Slot | None = None) -> list[Due]:
+    """The milestones that wait to be paid at a time (POSIX milliseconds), those that have waited longest first.
+
+    With a slot: as known when its block had been applied.
+    """
+    rows = await db.execute_fetchall(*((DUE, (now_ms,)) if slot is None else (DUE_AT, (now_ms, slot))))
+    return [Due(*row) for row in rows]
+
+
+async def beginning(db: Connection, digits: str, most: int) -> list[bytes]:
+    """The distributions whose id begins with these lowercase hex digits, in order, no more than `most`."""
+    return [bytes.fromhex(name) for (name,) in await db.execute_fetchall(BEGINNING, (digits, most))]
+
+
+async def history(db: Connection, distribution_id: bytes, slot: Slot) -> list[dict[str, Any]]:
+    """The rows of the view `events` about a distribution up to a slot, in order, their data read."""
+    rows = await db.execute_fetchall(HISTORY, (distribution_id.hex(), slot))
+    names = ("event_id", "type", "origin", "distribution_id", "milestone_id", "slot", "time", "finality", "data")
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return [row | {"data": json.loads(row["data"])} for row in found]

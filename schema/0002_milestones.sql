@@ -139,6 +139,7 @@ CREATE TABLE event (
 CREATE INDEX event_of_distribution ON event (distribution_id, slot);
 CREATE INDEX event_to_reconcile ON event (distribution_id) WHERE type <> 'attestation.rejected';
 CREATE INDEX event_by_slot ON event (slot);
+CREATE INDEX event_by_type ON event (type, slot);
 CREATE INDEX event_to_retract ON event (gone) WHERE gone = 1 AND turns % 2 = 0;
 
 -- How deep a block must lie for an event to count as confirmed, and the height that a rollback fell back from.

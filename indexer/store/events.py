@@ -30,8 +30,8 @@ RETRACT: Final = """
 async def reconcile(db: Connection, distributions: Iterable[bytes], holding: Iterable[Event], *, whole: bool) -> None:
     """Of these distributions, exactly the events in `holding` hold. Others that were known are gone, for now.
 
-    Unless `whole`, an attestation that was rejected stays so: there may be any amount of them, and `holding` has but the
-    new ones.
+    Unless `whole`, an attestation that was rejected stays so: there may be any amount of them, and `holding` has only
+    the new ones.
     """
     rows = await db.execute_fetchall(KNOWN if whole else KNOWN_BUT_REJECTED, (listed(distributions),))
     held = {str(name) for name, gone in rows if not gone}

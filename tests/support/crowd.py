@@ -125,6 +125,7 @@ class Crowd:
         self.promises: list[Promise] = []
         self.rejected: list[str] = []
         self.height = self.slot = 0
+        self.heights: dict[int, int] = {}  # by slot
         self._made = 0
         self._acts: list[Act] = []
 
@@ -197,6 +198,7 @@ class Crowd:
         """The block with all this; the next one comes so many slots later."""
         made = Delta(Header(digest(f"block {self.height} {self._made}"), None, self.height, self.slot), acts=self._acts)
         self._acts = []
+        self.heights[self.slot] = self.height
         self.height += 1
         self.slot += slots
         return made

@@ -42,7 +42,7 @@ THEIRS = {
     "documents": "pydantic",
     "domain": "nacl",
     "store": "aiosqlite",
-    "edge": "websockets httpx msgspec prometheus_client nacl",
+    "edge": "websockets httpx msgspec prometheus_client nacl pycardano",
     "workers": "aiosqlite structlog",
     "app": "structlog prometheus_client aiosqlite",
     "devnet": "websockets nacl cometa",

@@ -1,0 +1,99 @@
+"""Every kind of transaction, built, signed, judged by the devnet's ledger and the compiled contract."""
+
+import pytest
+
+from indexer.chain.block import OutputReference
+from indexer.edge.builder.intents import Deploy, Publish, Reclaim, Withdraw
+from indexer.plutus.datum import AssetClass, Attestation
+from indexer.plutus.identity import message_to_sign
+from tests.support.spending import Wallet
+from tests.support.yard import ADA, FUNDER, KEEPER, ORACLES, OWNER, TOKEN, Yard, allocation, furnished, id_of, terms
+
+
+@pytest.fixture
+async def yard() -> Yard:
+    return await furnished()
+
+
+def held_by(yard: Yard, number: int) -> list[tuple[int, tuple[tuple[bytes, bytes, int], ...]]]:
+    """What a beneficiary has: lovelace and tokens of each coin."""
+    address = Wallet(f"beneficiary {number}").address
+    return sorted((coin.output.lovelace, coin.output.assets) for coin in yard.coins_at(address))
+
+
+@pytest.mark.parametrize("token", [TOKEN, ADA], ids=["native", "ada"])
+async def test_a_distribution_lives_from_creation_to_reclaim(yard: Yard, token: AssetClass) -> None:
+    """By a keeper who is not the funder; each beneficiary has exactly what was promised."""
+    promised = [allocation(0, 2_000_000), allocation(1, 3_000_000), allocation(2, 4_000_000, b"m2")]
+    created, state = await yard.create(terms(*promised, token=token))
+    assert created.loss >= state.output.lovelace  # the fee, and what its token coin held beside
+    first = await yard.do(yard.release(state, [0, 1]))
+    second = await yard.do(yard.release(yard.coin(OutputReference(first.id, 0)), [2]))
+    for number, amount in enumerate((2_000_000, 3_000_000, 4_000_000)):
+        tokens = () if token == ADA else ((*_pair(token), amount),)
+        lovelace = 1_500_000 + (amount if token == ADA else 0)
+        assert held_by(yard, number) == [(lovelace, tokens)]
+    # Two payouts bring the keeper 1 ada, less the fee.
+    assert first.loss == first.fee - 1_000_000
+    before = sum(coin.output.lovelace for coin in yard.coins_at(FUNDER.address))
+    ended = await yard.do(Reclaim(yard.coin(OutputReference(second.id, 0))), FUNDER)
+    assert sum(coin.output.lovelace for coin in yard.coins_at(FUNDER.address)) == before - ended.loss
+    assert ended.loss < 0
+    assert not yard.coins_at(b"\x70" + yard.contract.hash)
+
+
+def _pair(token: AssetClass) -> tuple[bytes, bytes]:
+    return token.policy_id, token.asset_name
+
+
+async def test_a_signature_is_published_and_withdrawn(yard: Yard) -> None:
+    """The deposit comes back to whom it names, less the fees."""
+    created, _ = await yard.create(terms())
+    message = message_to_sign(yard.contract.policy_id, id_of(created), b"m1")
+    attestation = Attestation(id_of(created), b"m1", ORACLES[0].public, ORACLES[0].sign(message), OWNER.hash)
+    published = await yard.do(Publish(attestation), OWNER)
+    deposit = yard.coin(OutputReference(published.id, 0))
+    withdrawn = await yard.do(Withdraw(deposit), OWNER)
+    assert published.loss == deposit.output.lovelace + published.fee
+    assert withdrawn.loss == withdrawn.fee - deposit.output.lovelace
+
+
+async def test_somebody_else_may_pay_for_a_withdrawal(yard: Yard) -> None:
+    """Whom it names has to sign all the same."""
+    attestation = Attestation(bytes(32), b"m1", ORACLES[0].public, bytes(64), OWNER.hash)
+    published = await yard.do(Publish(attestation), OWNER)
+    withdrawn = await yard.do(Withdraw(yard.coin(OutputReference(published.id, 0))), KEEPER)
+    assert set(withdrawn.signers) == {OWNER.hash, KEEPER.hash}
+
+
+async def test_a_script_is_published_for_a_while_or_for_ever() -> None:
+    """Without it, it travels in the transaction, and all works as well."""
+    yard = await furnished(deployed=False)
+    _, state = await yard.create(terms())
+    released = await yard.do(yard.release(state, [0]))
+    forever = await yard.do(Deploy(forever=True), FUNDER)
+    coin = yard.coin(OutputReference(forever.id, 0))
+    assert (coin.output.script is not None, coin.script_size) == (True, len(yard.contract.script))
+    yard.reference = coin
+    cheaper = await yard.do(Reclaim(yard.coin(OutputReference(released.id, 0))), FUNDER)
+    assert cheaper.reference == coin
+
+
+async def test_an_expired_distribution_goes_back(yard: Yard) -> None:
+    """With all that was not paid."""
+    expires = yard.now_ms + 60_000
+    _, state = await yard.create(terms(allocation(0), allocation(1), expires_at=expires))
+    left = await yard.do(yard.release(state, [0]))
+    yard.skip(60)
+    ended = await yard.do(Reclaim(yard.coin(OutputReference(left.id, 0))), FUNDER)
+    assert ended.lower is not None
+    assert ended.change is not None
+    assert ended.change.assets[_pair(TOKEN)] >= 1_000
+
+
+async def test_the_same_arguments_make_the_same_bytes(yard: Yard) -> None:
+    """Whatever order the coins come in."""
+    _, state = await yard.create(terms())
+    first = await yard.build(yard.release(state, [0]))
+    again = await yard.build(yard.release(state, [0]))
+    assert first.transaction == again.transaction

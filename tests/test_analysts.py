@@ -49,9 +49,10 @@ class Held:
         db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=5)
         clock = sqlite3.connect(":memory:")
 
-        def strftime(*words: object) -> object:
+        def strftime(*words: object) -> str | None:
             told = [NOW.strftime("%Y-%m-%d %H:%M:%S") if word == "now" else word for word in words]
-            return clock.execute(f"SELECT strftime({', '.join('?' * len(told))})", told).fetchone()[0]
+            row: tuple[str | None] = clock.execute(f"SELECT strftime({', '.join('?' * len(told))})", told).fetchone()
+            return row[0]
 
         db.create_function("strftime", -1, strftime)
         try:

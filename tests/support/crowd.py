@@ -250,6 +250,25 @@ async def tell(db: Connection, network: Network, promise: Promise, milestone: st
     promise.signed.append(Signed(milestone, keys(oracle)[0], True, slot, "local"))
 
 
+async def fill(db: Connection, crowd: Crowd, count: int) -> None:
+    """That many distributions of 20 allocations each; a third has signatures, a tenth has released."""
+    start = crowd.network.eras[0].start_ms
+    for first in range(0, count, 250):
+        for n in range(first, min(first + 250, count)):
+            allocations = [
+                (f"m{i % 4}", (7 * n + i) % 3000, 1 + n + i, start + 86_400_000 * (i % 60)) for i in range(20)
+            ]
+            crowd.found(terms_of(allocations, oracles=[(n + i) % 20 for i in range(5)], threshold=3, funder=n % 50))
+        await write(db, [crowd.block()], crowd.network)
+        new = crowd.promises[-min(250, count - first) :]
+        for n, promise in enumerate(new, start=first):
+            if n % 3 == 0:
+                crowd.attest(promise, "m0", *((n + i) % 20 for i in range(3)))
+            if n % 10 == 0:
+                crowd.release(promise, "m0", (), [(n + i) % 20 for i in range(3)])
+        await write(db, [crowd.block()], crowd.network)
+
+
 def size(path: Path) -> int:
     """Bytes of a database."""
     return sum(each.stat().st_size for each in path.parent.glob(f"{path.name}*"))

@@ -13,7 +13,7 @@ PYOGMIOS := $(CLIENTS)/python/.venv/ready
 AIKEN_VERSION := 1.1.24
 AIKEN = $(shell aiken --version 2>/dev/null | grep -q '^aiken v$(AIKEN_VERSION)' && command -v aiken || echo $(CURDIR)/.tools/bin/aiken)
 
-.PHONY: help demo test test-all test-clients lint bench bench-contract contracts check-contracts docs lock clean
+.PHONY: help demo test test-all test-clients lint bench bench-contract bench-milestones contracts check-contracts docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ bench: $(READY)  ## catch-up beside other clients, on this machine
 
 bench-contract: $(READY)  ## what the contract costs at mainnet's parameters, into contracts/README.md
 	@$(BIN)/python -m benchmarks.contract --write
+
+bench-milestones: $(READY)  ## what blocks and questions cost with 100, 1,000 and 10,000 distributions
+	@$(BIN)/python -m benchmarks.milestones
 
 contracts:  ## compile contracts/ into plutus.json (needs Rust 1.94 or newer, to install Aiken once: five minutes)
 	@$(MAKE) --no-print-directory $(AIKEN)

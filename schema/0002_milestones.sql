@@ -73,17 +73,21 @@ CREATE INDEX allocation_by_created_slot ON allocation (created_slot);
 CREATE INDEX allocation_by_paid_slot ON allocation (paid_slot) WHERE paid_slot IS NOT NULL;
 CREATE INDEX allocation_to_pay ON allocation (vesting_ms) WHERE paid_slot IS NULL;
 
--- What the signatures come to, written anew whenever one of them, or the distribution, comes or goes.
+-- What the signatures come to, and when what is left can be paid, written anew whenever a signature, a release or the
+-- distribution comes or goes.
 CREATE TABLE milestone (
     distribution_id   TEXT NOT NULL,
     milestone_id      TEXT NOT NULL,
     created_slot      INTEGER NOT NULL,
     signatures_valid  INTEGER NOT NULL,
     quorum_met_slot   INTEGER,
+    pay_from_ms       INTEGER,  -- the earliest vesting time of what is unpaid; NULL: all is paid, or was had back
     PRIMARY KEY (distribution_id, milestone_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX milestone_by_created_slot ON milestone (created_slot);
 CREATE INDEX milestone_by_quorum_met_slot ON milestone (quorum_met_slot) WHERE quorum_met_slot IS NOT NULL;
+CREATE INDEX milestone_to_pay ON milestone (pay_from_ms) WHERE pay_from_ms IS NOT NULL AND quorum_met_slot IS NOT NULL;
+CREATE INDEX milestone_open ON milestone (distribution_id) WHERE pay_from_ms IS NOT NULL;
 
 -- Every signature seen: in an attestation's datum (chain), in a release's redeemer, or in a local file. A local one
 -- keeps the slot at which it was first stored, and no rollback takes it away.

@@ -38,10 +38,10 @@ ADD_SIGNATURE: Final = """
         block_id, transaction_id, output_index, verifies, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 JUDGE: Final = "UPDATE signature SET verdict = ?, verifies = ? WHERE signature_id = ?"
 SET_MILESTONE: Final = """
-    INSERT INTO milestone (distribution_id, milestone_id, created_slot, signatures_valid, quorum_met_slot)
-    VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT DO UPDATE SET signatures_valid = ?4, quorum_met_slot = ?5
-    WHERE signatures_valid <> ?4 OR quorum_met_slot IS NOT ?5"""
+    INSERT INTO milestone (distribution_id, milestone_id, created_slot, signatures_valid, quorum_met_slot, pay_from_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT DO UPDATE SET signatures_valid = ?4, quorum_met_slot = ?5, pay_from_ms = ?6
+    WHERE signatures_valid <> ?4 OR quorum_met_slot IS NOT ?5 OR pay_from_ms IS NOT ?6"""
 REJECT: Final = "INSERT INTO rejected_output VALUES (?, ?, ?, ?)"
 # In this order: rows come before what changes them, whichever distribution of a batch is the first to need which.
 WRITES: Final = (
@@ -241,15 +241,28 @@ async def _settle(
                 rows.add(ADD_SIGNATURE, *_signature_row(life, signature), good, str(verdict))
             elif row[1:] != (str(verdict), good):
                 rows.add(JUDGE, str(verdict), good, row[0])
+        pay_from = _pay_from(life)
         for milestone, tally in tallies.items():
             assert life.origin is not None
             created, completing = life.origin.seen.slot, tally.completing
             met = None if completing is None else max(created, completing.slot)
-            rows.add(SET_MILESTONE, life.id.hex(), shown_milestone(milestone), created, len(tally.valid), met)
+            name = shown_milestone(milestone)
+            rows.add(SET_MILESTONE, life.id.hex(), name, created, len(tally.valid), met, pay_from.get(milestone))
         holding += events_of(life, network.magic)
     await rows.write(db)
     if lives:
         await events.reconcile(db, [life.id for life in lives], holding, whole=whole)
+
+
+def _pay_from(life: Life) -> dict[bytes, int]:
+    """Of each milestone that has something left to be paid, its earliest vesting time (POSIX milliseconds)."""
+    found: dict[bytes, int] = {}
+    if life.origin is not None and life.end is None:
+        claims = life.claims
+        for index, one in enumerate(life.terms.allocations):
+            if index not in claims:
+                found[one.milestone_id] = min(one.vesting_timestamp, found.get(one.milestone_id, one.vesting_timestamp))
+    return found
 
 
 def _signature_row(life: Life, signature: Signature) -> tuple[object, ...]:

@@ -10,28 +10,31 @@ from aiosqlite import Connection
 from indexer.chain.point import Slot
 from indexer.domain.life import State
 
-# Each distribution is looked at, through an index that holds no terms: of an open one, up to its first unpaid
-# allocation.
-BEGUN: Final = """
-    SELECT NOT EXISTS (
-        SELECT 1 FROM allocation a
-        WHERE a.distribution_id = d.distribution_id AND (a.paid_slot IS NULL OR a.paid_slot > ?1)
-    ) AS complete, count(*)
-    FROM distribution d INDEXED BY distribution_by_created_slot WHERE d.created_slot <= ?1 GROUP BY complete"""
+BEGUN: Final = "SELECT count(*) FROM distribution INDEXED BY distribution_by_created_slot WHERE created_slot <= ?"
+OPEN: Final = """
+    SELECT count(DISTINCT distribution_id) FROM milestone INDEXED BY milestone_open WHERE pay_from_ms IS NOT NULL"""
 ENDED: Final = """
     SELECT NOT EXISTS (
         SELECT 1 FROM allocation a
         WHERE a.distribution_id = d.distribution_id AND (a.paid_slot IS NULL OR a.paid_slot > ?1)
     ) AS complete, count(*)
     FROM distribution d INDEXED BY distribution_by_ended_slot WHERE d.ended_slot <= ?1 GROUP BY complete"""
+COMPLETE_AT: Final = """
+    SELECT count(*) FROM distribution d INDEXED BY distribution_by_created_slot
+    WHERE d.created_slot <= ?1 AND NOT EXISTS (
+        SELECT 1 FROM allocation a
+        WHERE a.distribution_id = d.distribution_id AND (a.paid_slot IS NULL OR a.paid_slot > ?1)
+    )"""
+# `pay_from_ms` is NULL where nothing is left to be paid, also because the distribution ended.
 DUE: Final = """
-    SELECT m.distribution_id, m.milestone_id, d.token_policy, d.token_name, count(*), sum(a.amount),
-        min(a.vesting_ms) AS since, m.quorum_met_slot
-    FROM milestone m INDEXED BY milestone_by_quorum_met_slot
+    SELECT m.distribution_id, m.milestone_id,
+        (SELECT token_policy FROM distribution d WHERE d.distribution_id = m.distribution_id),
+        (SELECT token_name FROM distribution d WHERE d.distribution_id = m.distribution_id),
+        count(*), sum(a.amount), m.pay_from_ms, m.quorum_met_slot
+    FROM milestone m INDEXED BY milestone_to_pay
         CROSS JOIN allocation a ON a.distribution_id = m.distribution_id AND a.milestone_id = m.milestone_id
-        CROSS JOIN distribution d ON d.distribution_id = m.distribution_id
-    WHERE m.quorum_met_slot IS NOT NULL AND a.paid_slot IS NULL AND a.vesting_ms <= ?1 AND d.ended_slot IS NULL
-    GROUP BY m.distribution_id, m.milestone_id ORDER BY since, m.distribution_id, m.milestone_id"""
+    WHERE m.pay_from_ms <= ?1 AND m.quorum_met_slot IS NOT NULL AND a.paid_slot IS NULL AND a.vesting_ms <= ?1
+    GROUP BY m.pay_from_ms, m.distribution_id, m.milestone_id"""
 DUE_AT: Final = """
     SELECT m.distribution_id, m.milestone_id, d.token_policy, d.token_name, count(*), sum(a.amount),
         min(a.vesting_ms) AS since, m.quorum_met_slot
@@ -72,16 +75,25 @@ class Due:
 async def states(db: Connection, slot: Slot | None = None) -> Counter[State]:
     """How many distributions are in each state; as of a slot, if one is given."""
     by = (_FOREVER if slot is None else slot,)
-    begun: dict[int, int] = dict(await db.execute_fetchall(BEGUN, by))  # type: ignore[arg-type]  # rows are pairs
-    ended: dict[int, int] = dict(await db.execute_fetchall(ENDED, by))  # type: ignore[arg-type]
+    begun = await _count(db, BEGUN, by)
+    ended: dict[int, int] = dict(await db.execute_fetchall(ENDED, by))  # type: ignore[arg-type]  # rows are pairs
+    closed, reclaimed = ended.get(1, 0), ended.get(0, 0)
+    if slot is None:
+        still_open = await _count(db, OPEN, ())
+    else:
+        still_open = begun - await _count(db, COMPLETE_AT, by) - reclaimed
     return Counter(
         {
-            State.OPEN: begun.get(0, 0) - ended.get(0, 0),
-            State.COMPLETED: begun.get(1, 0) - ended.get(1, 0),
-            State.CLOSED: ended.get(1, 0),
-            State.RECLAIMED: ended.get(0, 0),
+            State.OPEN: still_open,
+            State.COMPLETED: begun - still_open - closed - reclaimed,
+            State.CLOSED: closed,
+            State.RECLAIMED: reclaimed,
         }
     )
+
+
+async def _count(db: Connection, sql: str, parameters: tuple[int, ...]) -> int:
+    return int(next(iter(await db.execute_fetchall(sql, parameters)))[0])
 
 
 async def due(db: Connection, now_ms: int, slot: Slot | None = None) -> list[Due]:

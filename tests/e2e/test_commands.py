@@ -173,6 +173,16 @@ def test_at_a_slot_the_status_is_that_of_then(
     assert [one["amount"] for one in found["due"]] == due
 
 
+def test_what_is_rolled_back_is_counted_no_longer(own: Path) -> None:
+    """Without the reclaim, then without the release: the same counts as of these slots."""
+    blocks = {row["slot"]: row["block_id"] for row in select(own.parent / "db.sqlite", "SELECT * FROM blocks")}
+    for slot, counts in ((5, (2, 1, 0, 0)), (3, (2, 0, 0, 0))):
+        answer(own, "rollback", f"{slot}.{blocks[slot]}")
+        found = answer(own, "check-status")
+        assert tuple(found["distributions"].values()) == counts
+        assert [one["amount"] for one in found["due"]] == [500]
+
+
 def test_a_distribution_is_told_with_terms_milestones_signatures_and_history(followed: Path, story: Story) -> None:
     """By the beginning of its id, in either case."""
     found = answer(followed, "check-status", story.open.id.hex()[:8].upper())

@@ -8,18 +8,26 @@ import pytest
 
 from indexer import errors
 from indexer.chain.network import KNOWN
-from indexer.store import checkpoints, events, lives, milestones, projection, watches
+from indexer.chain.point import ORIGIN, Point
+from indexer.store import checkpoints, contracts, events, lives, milestones, projection, status, watches
 from indexer.store.db import migrations, opened, opened_for_reading, schema_version, statements, transaction
 from tests.support.following import select
 
 NAMED = {
     f"{module.__name__.rpartition('.')[2]}.{name}": sql
-    for module in (checkpoints, events, lives, milestones, projection, watches)
+    for module in (checkpoints, contracts, events, lives, milestones, projection, status, watches)
     for name, sql in vars(module).items()
     if name.isupper() and isinstance(sql, str)
 }
-SINGLE_ROWS = {"chain", "era", "watch", "json_each", "j"}  # tables of a row, or a handful
-READS_ALL = {"projection.HELD", "checkpoints.BLOCKS"}  # once a session, each through an index
+SINGLE_ROWS = {"chain", "era", "watch", "contract", "c", "json_each", "j"}  # tables of a row, or a handful
+READS_ALL = {  # once a session, each through an index
+    "projection.HELD",
+    "checkpoints.BLOCKS",
+    "lives.LOCAL_MILESTONES",
+    "status.BEGUN",  # a count, when somebody asks
+    "status.OPEN",
+    "status.COMPLETE_AT",
+}
 
 
 def plan(sql: str) -> list[str]:
@@ -102,3 +110,25 @@ def test_a_script_is_split_into_its_statements() -> None:
         "CREATE TABLE a (b);  -- not; here\nINSERT INTO a VALUES (';');\nCREATE VIEW v AS\nSELECT b -- ; no\nFROM a;\n"
     )
     assert len(statements(sql)) == 3
+
+
+async def test_a_contract_once_followed_is_followed_until_a_rebuild(tmp_path: Path) -> None:
+    """Dropped and named again, it has missed nothing; one that is new is read from the cursor on, wherever that is."""
+    old, new, cursor = b"o" * 28, b"n" * 28, Point(7, b"b" * 32)
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, KNOWN["preview"])
+        async with transaction(db):
+            assert await contracts.record(db, [old], ORIGIN, 15) == (contracts.Followed(old, ORIGIN, True),)
+        async with transaction(db):
+            await contracts.record(db, [new], cursor, 15)
+        assert await contracts.read(db) == (
+            contracts.Followed(new, cursor, True),
+            contracts.Followed(old, ORIGIN, False),
+        )
+        await contracts.start_earlier(db, Point(5, b"a" * 32))
+        async with transaction(db):
+            await contracts.record(db, [old, new], Point(9, b"c" * 32), 15)
+        assert await contracts.read(db) == (
+            contracts.Followed(old, ORIGIN, True),
+            contracts.Followed(new, Point(5, b"a" * 32), True),
+        )

@@ -83,6 +83,24 @@ class OgmiosSection(Section):
         return url
 
 
+class KupoSection(Section):
+    """The index that `audit` compares with; None: there is none."""
+
+    url: str | None = None
+    headers_file: Path | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str | None) -> str | None:
+        if url is not None:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("a Kupo URL begins with http:// or https:// and names a host")
+            if parts.query or parts.fragment:
+                raise ValueError("a Kupo URL has no ? and no #: put keys into [kupo] headers_file")
+        return url
+
+
 class FollowSection(Section):
     """Where to start on an empty database, and whether the contracts are watched."""
 
@@ -103,6 +121,15 @@ class WatchSection(Section):
     kind: CredentialKind | None = None
 
 
+class TokenSection(Section):
+    """A token whose amounts people read with decimals."""
+
+    policy: Annotated[str, Field(pattern=r"^[0-9a-f]{56}$")]
+    name: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){0,32}$")] = ""
+    ticker: Annotated[str, Field(pattern=r"^[A-Za-z0-9._$-]{1,16}$")]
+    decimals: Annotated[int, Field(ge=0, le=30)] = 0
+
+
 class HttpSection(Section):
     """Health and metrics."""
 
@@ -121,15 +148,6 @@ class HttpSection(Section):
         host, _, port = listen.rpartition(":")
         if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise ValueError("give HOST:PORT, such as 127.0.0.1:9180")
-class TokenSection(Section):
-    """A token whose amounts people read with decimals."""
-
-    policy: Annotated[str, Field(pattern=r"^[0-9a-f]{56}$")]
-    name: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){0,32}$")] = ""
-    ticker: Annotated[str, Field(pattern=r"^[A-Za-z0-9._$-]{1,16}$")]
-    decimals: Annotated[int, Field(ge=0, le=30)] = 0
-
-
         return listen
 
 
@@ -152,8 +170,10 @@ class Config(BaseSettings):
     data: DataSection = DataSection()
     contract: tuple[ContractSection, ...] = ()
     ogmios: OgmiosSection = OgmiosSection()
+    kupo: KupoSection = KupoSection()
     follow: FollowSection = FollowSection()
     watch: tuple[WatchSection, ...] = ()
+    token: tuple[TokenSection, ...] = ()
     finality: FinalitySection = FinalitySection()
     http: HttpSection = HttpSection()
     logging: LoggingSection = LoggingSection()
@@ -173,7 +193,6 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-    token: tuple[TokenSection, ...] = ()
         """The environment before the file."""
         return env_settings, init_settings
 
@@ -223,13 +242,14 @@ def load(path: Path) -> Config:
 
 
 def _absolute(config: Config, base: Path) -> Config:
-    headers = config.ogmios.headers_file
+    headers, kupo_headers = config.ogmios.headers_file, config.kupo.headers_file
     return config.model_copy(
         update={
             "database": config.database.model_copy(update={"path": base / config.database.path}),
             "data": config.data.model_copy(update={"directory": base / config.data.directory}),
             "contract": tuple(c.model_copy(update={"blueprint": base / c.blueprint}) for c in config.contract),
             "ogmios": config.ogmios.model_copy(update={"headers_file": headers and base / headers}),
+            "kupo": config.kupo.model_copy(update={"headers_file": kupo_headers and base / kupo_headers}),
         }
     )
 

@@ -40,7 +40,7 @@ class FileUnusable(IndexerError):
 
 
 class NotConfirmed(IndexerError):
-    """A command that drops something was not told to go ahead."""
+    """A command that drops or signs something was not told to go ahead."""
 
     code = "command.not_confirmed"
     hint = "say --yes"
@@ -102,6 +102,13 @@ class WrongNetwork(IndexerError):
 
     code = "chain.wrong_network"
     hint = "correct `network` in config.toml, or point [ogmios] url at a node of that network"
+
+
+class ContractDropped(IndexerError):
+    """The configuration no longer names a contract that holds open distributions."""
+
+    code = "contract.dropped"
+    hint = "name its blueprint in [[contract]] again; if nobody is to be paid from it, `indexer rebuild` forgets it"
 
 
 class IntersectionNotFound(IndexerError):
@@ -233,6 +240,87 @@ class MilestoneFileUnfinished(IndexerError):
 
     code = "milestones.unfinished"
     hint = "try again in some seconds; a program that drops files should rename them into place when they are whole"
+
+
+# --- Kupo: the index that the read model can be compared with
+
+
+class KupoFailed(IndexerError):
+    """Kupo did not answer as it should."""
+
+    code = "kupo.failed"
+    hint = "is Kupo well? Look at its log; `run` does not need it"
+    exit_code = 3
+
+
+class KupoNotConfigured(IndexerError):
+    """The configuration names no Kupo."""
+
+    code = "kupo.not_configured"
+    hint = "set [kupo] url"
+    exit_code = 2
+
+
+class KupoUnreachable(KupoFailed):
+    """Kupo cannot be reached."""
+
+    code = "kupo.unreachable"
+    hint = "is Kupo running, and is [kupo] url right? `indexer init` checks both"
+
+
+class KupoTimedOut(KupoFailed):
+    """Kupo takes longer than we wait: for a connection, between two pieces of an answer, or for all of it."""
+
+    code = "kupo.timed_out"
+
+
+class KupoBusy(KupoFailed):
+    """Kupo has no connection to its database left, also after we waited."""
+
+    code = "kupo.busy"
+    hint = "others ask much of it: try again later, or give us a Kupo of our own (--read-only makes a replica)"
+
+
+class KupoTruncated(KupoFailed):
+    """An answer of Kupo breaks off, also when asked for again."""
+
+    code = "kupo.truncated"
+    hint = "Kupo ends an answer after 120 s, a proxy perhaps earlier: try again when it has less to do"
+
+
+class KupoGarbled(KupoFailed):
+    """What came is not what Kupo would answer."""
+
+    code = "kupo.garbled"
+    hint = "is it Kupo v2.12 that listens at [kupo] url, with nothing between that changes its answers?"
+
+
+class KupoRefused(KupoFailed):
+    """Kupo refused a request."""
+
+    code = "kupo.refused"
+    hint = "the sentence is Kupo's own; is it v2.12? For a hosted one, check [kupo] headers_file"
+
+
+class KupoUnsteady(KupoFailed):
+    """Kupo's chain changed under each of our attempts to read it."""
+
+    code = "kupo.unsteady"
+    hint = "try again: it restores, or follows a node that changes its mind"
+
+
+class NoCommonPoint(IndexerError):
+    """Database and Kupo know no block in common."""
+
+    code = "kupo.no_common_point"
+    hint = "if Kupo still catches up, wait for it; else it follows another network, or another fork"
+
+
+class PatternNotIndexed(IndexerError):
+    """Kupo does not index what we watch."""
+
+    code = "kupo.pattern_not_indexed"
+    hint = "start Kupo with --match for it, or `PUT /patterns/…` with a point before its first use"
 
 
 # --- the database

@@ -3,21 +3,30 @@
 import os
 import re
 import shutil
+import time
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
 from indexer import config, errors
+from indexer.chain.address import CredentialKind
 from indexer.chain.network import network_of
+from indexer.chain.point import Point
+from indexer.chain.time import slot_to_ms
+from indexer.chain.watch import CredentialWatch
+from indexer.cli.auditing import check_patterns
 from indexer.cli.outputs import Output
 from indexer.cli.told import table
 from indexer.config import Config
-from indexer.edge import blueprints, ogmios
+from indexer.edge import blueprints, kupo, ogmios
 from indexer.edge.files import only_writer
-from indexer.store import checkpoints
-from indexer.store.db import opened
+from indexer.plutus.blueprint import Blueprint
+from indexer.store import checkpoints, watches
+from indexer.store.db import opened, opened_for_reading
 
 ENOUGH_BYTES = 1_000_000_000  # a contract's whole history is far smaller; the write-ahead log may reach 64 MiB
 SYNCED = 1.0
+KUPO_LIMITS = kupo.Limits(silence_s=10.0, overall_s=20.0, tries=2)
 
 
 class Check(Output):
@@ -95,9 +104,9 @@ def shipped(name: str) -> str:
 
 
 async def check_everything(path: Path, written: bool) -> InitReport:
-    """Look at Ogmios, node, disk and database. Raises ConfigInvalid or FileUnusable."""
+    """Look at Ogmios, node, disk and database, and at Kupo where there is one. Raises ConfigInvalid or FileUnusable."""
     loaded = config.load(path)
-    checks = [*await _node(loaded), _contracts(loaded), _disk(loaded), await _database(loaded)]
+    checks = [*await _node(loaded), _contracts(loaded), _disk(loaded), await _database(loaded), *await _kupo(loaded)]
     return InitReport(config=str(path), written=written, checks=tuple(checks))
 
 
@@ -167,6 +176,52 @@ async def _database(loaded: Config) -> Check:
     except errors.IndexerError as error:
         return _failed("database", error)
     return Check(name="database", ok=True, found=f"{path}, at {standing.cursor.place}")
+
+
+async def _kupo(loaded: Config) -> list[Check]:
+    """Whether `audit` could compare. The daemon goes without Kupo; but who names one wants to be told."""
+    if loaded.kupo.url is None:
+        return []
+    watched, cursor, eras = loaded.watches(), None, loaded.chain.eras
+    watched += [CredentialWatch(one.hash, CredentialKind.SCRIPT) for one in _followed(loaded)]
+    with suppress(errors.IndexerError):  # of the database, another line tells
+        async with opened_for_reading(loaded.database.path) as db:
+            standing = await checkpoints.read(db)
+            watched += [entry.watch for entry in await watches.read(db)]
+            cursor, eras = standing.cursor.place, standing.network.eras
+    try:
+        async with kupo.connected(loaded.kupo.url, ogmios.read_headers(loaded.kupo.headers_file), KUPO_LIMITS) as found:
+            health = await found.health()
+            await check_patterns(found, watched)
+    except errors.IndexerError as error:
+        return [_failed("Kupo", error)]
+    at = "no block yet" if health.checkpoint is None else f"at slot {health.checkpoint}"
+    if health.checkpoint is not None and eras:
+        behind = max(0, round(time.time() - slot_to_ms(eras, health.checkpoint) / 1000))
+        at += f", {behind:,} s behind the clock"
+    if health.checkpoint is not None and isinstance(cursor, Point):
+        ahead = health.checkpoint - cursor.slot
+        at += f", {abs(ahead):,} slots {'ahead of' if ahead >= 0 else 'behind'} the database"
+    return [
+        Check(
+            name="Kupo",
+            ok=health.connected,
+            found=f"{health.version} at {ogmios.shown_url(loaded.kupo.url)}, {at}"
+            + ("" if health.connected else ", without a node"),
+            hint="see Kupo's log: it has lost its node (or Ogmios), and reconnects by itself",
+            exit_code=3,
+        )
+    ]
+
+
+def _followed(loaded: Config) -> list[Blueprint]:
+    """The contracts that are watched; a blueprint that cannot be read has a line of its own."""
+    if not loaded.follow.watch_default:
+        return []
+    try:
+        return list(blueprints.read(contract.blueprint for contract in loaded.contract))
+    except errors.IndexerError:
+        return []
 
 
 def _failed(name: str, error: errors.IndexerError) -> Check:

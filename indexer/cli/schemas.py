@@ -11,6 +11,7 @@ from typing import Final, Literal
 from pydantic import BaseModel
 
 from indexer.cli.attests import Attested
+from indexer.cli.auditing import Audit
 from indexer.cli.checks import InitReport
 from indexer.cli.claims import Calculation
 from indexer.cli.commits import Commit
@@ -24,6 +25,7 @@ from indexer.documents import Document, MilestoneCompletionData, MilestoneSchedu
 
 MODELS: Final[tuple[type[BaseModel], ...]] = (
     Attested,
+    Audit,
     Calculation,
     Commit,
     Demo,

@@ -52,7 +52,7 @@ class Built:
     reference: Coin | None
     collateral: Coin | None
     outputs: tuple[Planned, ...]
-    change: Planned | None
+    change: tuple[Planned, ...]
     fee: int
     size: int
     units: Units
@@ -154,7 +154,7 @@ class _Builder:
 def _told(intent: Intent, around: Surroundings, purse: Purse, plan: Plan, found: _Found) -> Built:
     choice = found.choice
     own = [coin for coin in choice.inputs if _owner(coin) == purse.key_hash]
-    back = 0 if choice.change is None else choice.change.lovelace
+    back = sum(output.lovelace for output in choice.change)
     return Built(
         intent,
         around,
@@ -165,7 +165,7 @@ def _told(intent: Intent, around: Surroundings, purse: Purse, plan: Plan, found:
         choice.inputs,
         choice.reference,
         choice.collateral,
-        (*plan.outputs, *([choice.change] if choice.change is not None else [])),
+        (*plan.outputs, *choice.change),
         choice.change,
         choice.fee,
         found.size,
@@ -176,16 +176,16 @@ def _told(intent: Intent, around: Surroundings, purse: Purse, plan: Plan, found:
     )
 
 
-def _shape(choice: Choice) -> tuple[int, bool]:
+def _shape(choice: Choice) -> tuple[int, int]:
     """What scripts see of a choice, but for amounts. Inputs only come on top, so their number tells them."""
-    return len(choice.inputs), choice.change is None
+    return len(choice.inputs), len(choice.change)
 
 
 def _within_limits(plan: Plan, choice: Choice, size: int, units: Units, scripts: int, parameters: Parameters) -> None:
     """Every limit of the network that a transaction of ours could exceed."""
     if size - 1 > parameters.max_size:  # the ledger does not count the byte that says whether scripts agree
         raise errors.TransactionTooLarge(f"it takes {size} bytes: {parameters.max_size} are allowed")
-    for output in (*plan.outputs, *([choice.change] if choice.change is not None else [])):
+    for output in (*plan.outputs, *choice.change):
         if (taken := value_size(output.assets)) > parameters.max_value_size:
             raise errors.ValueTooLarge(
                 f"an output would take {taken} bytes for its {len(output.assets)} tokens: "

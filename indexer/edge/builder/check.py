@@ -84,9 +84,9 @@ def _is_of(coin: Coin, purse: Purse) -> bool:
 
 
 def _change(found: Read, made: contents.Expected, purse: Purse) -> tuple[ReadOutput, ...]:
-    """What follows the outputs that were meant: one at most, back to the wallet, with nothing but value."""
+    """What follows the outputs that were meant: one or two, back to the wallet, with nothing but value."""
     change = found.outputs[made.outputs :]
-    _require(len(change) <= 1, f"there are {len(change) - 1} outputs that nobody asked for")
+    _require(len(change) <= 2, f"there are {len(change) - 2} outputs that nobody asked for")
     for output in change:
         _require(output.address == purse.address, "the change goes to somebody else")
         _require(output.datum is None and output.script is None, "the change carries a datum or a script")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from indexer.chain.address import CredentialKind, payment_credential
 from indexer.chain.block import OutputReference
@@ -46,20 +47,27 @@ class Rest:
         self.lovelace += coin.output.lovelace
         self.assets.update(held(coin))
 
-    def change(self, address: bytes) -> Planned | None:
-        """The output that takes it; None where nothing is left. It may hold too little."""
+    def change(self, address: bytes, parameters: Parameters) -> tuple[Planned, ...]:
+        """The outputs that take it: tokens in one of their own, for coins with tokens are left alone later; ada in
+        another, where there is enough for both. Nothing where nothing is left; the last may hold too little."""
         left = {asset: quantity for asset, quantity in self.assets.items() if quantity}
-        return Planned(address, self.lovelace, left) if left or self.lovelace else None
+        if not left:
+            return (Planned(address, self.lovelace, {}),) if self.lovelace else ()
+        tokens, ada = Planned(address, 0, left), Planned(address, 0, {})
+        least = least_lovelace(tokens, parameters)
+        if self.lovelace - least < least_lovelace(ada, parameters):
+            return (replace(tokens, lovelace=self.lovelace),)
+        return replace(tokens, lovelace=least), replace(ada, lovelace=self.lovelace - least)
 
     def missing(self, address: bytes, parameters: Parameters) -> int:
-        """Lovelace that change lacks; 0 where there is enough, or nothing at all."""
-        change = self.change(address)
-        return 0 if change is None else max(0, least_lovelace(change, parameters) - self.lovelace)
+        """Lovelace that the change lacks; 0 where there is enough, or nothing at all."""
+        short = [least_lovelace(each, parameters) - each.lovelace for each in self.change(address, parameters)]
+        return max(0, *short) if short else 0
 
 
 def pay(
     plan: Plan, policy: bytes, inputs: Sequence[Coin], fee: int, purse: Purse, parameters: Parameters
-) -> tuple[list[Coin], Planned | None]:
+) -> tuple[list[Coin], tuple[Planned, ...]]:
     """More inputs until all is paid, and the change. `inputs`, the plan's and those chosen before, all stay.
 
     Tokens come from the coins that hold the fewest others, ada from coins of ada alone: the smallest that suffices, or
@@ -88,7 +96,7 @@ def pay(
             _take(min(enough, key=_by_size), chosen, spare, rest)
         else:
             _take(max(plain, key=lambda coin: (coin.output.lovelace, coin.reference)), chosen, spare, rest)
-    return chosen, rest.change(purse.address)
+    return chosen, rest.change(purse.address, parameters)
 
 
 def _take(coin: Coin, chosen: list[Coin], spare: list[Coin], rest: Rest) -> None:

@@ -25,7 +25,7 @@ class Choice:
     """All that is chosen for a plan. `collateral` returns what is not needed to `change_address`."""
 
     inputs: tuple[Coin, ...]  # the plan's among them
-    change: Planned | None
+    change: tuple[Planned, ...]
     fee: int
     units: Mapping[Subject, Units]
     lower: Slot | None
@@ -69,7 +69,7 @@ def draft(plan: Plan, choice: Choice, policy: bytes, script: bytes, cost_model: 
     library = pycardano()
     spent = sorted(choice.inputs, key=lambda coin: coin.reference)
     redeemers, pointers = _redeemers(plan, spent, choice.units)
-    outputs = [*plan.outputs, *([choice.change] if choice.change is not None else [])]
+    outputs = [*plan.outputs, *choice.change]
     collateral, returned = choice.collateral, choice.collateral_return
     total = None
     if collateral is not None:

@@ -82,7 +82,7 @@ class MilestonesMachine(RuleBasedStateMachine):
         random = Random(seed)
         for _ in range(times):
             self._fork(random, 0)
-            self.runner.run(self._caught_up())
+            self.views_equal_the_fold()
 
     @rule(seed=SEEDS)
     def restart_after_a_fork(self, seed: int) -> None:

@@ -104,21 +104,26 @@ class Comparison:
         self.outputs += 1
         self.unspent += ours.spent is None
         self.datums_only_theirs += ours.datum is None and theirs.datum is not None
-        for kind, is_same, one, other in (
-            (Kind.ADDRESS, mine == yours, *(f"{address} ({kind or 'byron'})" for address, kind in (mine, yours))),
-            (Kind.LOVELACE, ours.lovelace == theirs.lovelace, str(ours.lovelace), str(theirs.lovelace)),
-            (Kind.DATUM, _same_datum(ours, theirs), _datum(ours), _datum(theirs)),
-            (Kind.SCRIPT, _same_script(ours, theirs), _script(ours), _script(theirs)),
-            (Kind.SLOT, ours.created == theirs.created, str(ours.created), str(theirs.created)),
-            (Kind.SPENT, _same_spending(ours, theirs), _spent(ours), _spent(theirs)),
-        ):
-            if not is_same:
-                self.found.append(Difference(kind, ours.reference, one, other))
+        if mine != yours:
+            self._note(Kind.ADDRESS, ours, *(f"{address} ({kind or 'byron'})" for address, kind in (mine, yours)))
+        if ours.lovelace != theirs.lovelace:
+            self._note(Kind.LOVELACE, ours, str(ours.lovelace), str(theirs.lovelace))
+        if not _same_datum(ours, theirs):
+            self._note(Kind.DATUM, ours, _datum(ours), _datum(theirs))
+        if not _same_script(ours, theirs):
+            self._note(Kind.SCRIPT, ours, _script(ours), _script(theirs))
+        if ours.created != theirs.created:
+            self._note(Kind.SLOT, ours, str(ours.created), str(theirs.created))
+        if not _same_spending(ours, theirs):
+            self._note(Kind.SPENT, ours, _spent(ours), _spent(theirs))
         # The same assets stand twice in the read model; one wrong place is one difference.
         wrong = next((assets for assets in (ours.assets, held.listed) if assets != theirs.assets), None)
         if wrong is not None:
-            self.found.append(Difference(Kind.ASSETS, ours.reference, _assets(wrong), _assets(theirs.assets)))
+            self._note(Kind.ASSETS, ours, _assets(wrong), _assets(theirs.assets))
         self._limit()
+
+    def _note(self, kind: Kind, seen: Seen, ours: str, theirs: str) -> None:
+        self.found.append(Difference(kind, seen.reference, ours, theirs))
 
 
 def kind_of(address: str) -> CredentialKind | None:

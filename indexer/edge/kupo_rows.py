@@ -72,18 +72,15 @@ class _Match(msgspec.Struct):
 class _Health(msgspec.Struct):
     connection_status: str
     most_recent_checkpoint: int | None
-    most_recent_node_tip: int | None
-    seconds_since_last_block: int | float | None
     version: str
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How Kupo is, in its own words. Both slots freeze together where it hangs: judge them by the clock."""
+    """How Kupo is, in its own words. What it takes for the node's tip stands still with it: go by the clock instead."""
 
-    connected: bool
+    connected: bool  # with its node
     checkpoint: Slot | None
-    node_tip: Slot | None
     version: str
 
 
@@ -208,7 +205,6 @@ def read_health(text: bytes) -> Health:
     return Health(
         found.connection_status == "connected",
         found.most_recent_checkpoint,
-        found.most_recent_node_tip,
         found.version,
     )
 

@@ -17,7 +17,9 @@ from indexer.chain.point import Point
 from indexer.chain.watch import ByronWatch, CredentialWatch, Watch
 from indexer.cli import auditing
 from indexer.cli.auditing import Audit, compare_with_kupo
+from indexer.cli.checks import Check, check_everything
 from indexer.devnet.blocks import NodeBlock
+from indexer.devnet.kupo.health import Producer
 from indexer.devnet.kupo.patterns import parse
 from indexer.devnet.ledger.spelling import unbase58
 from indexer.devnet.running import Devnet
@@ -314,3 +316,44 @@ async def test_the_command_ends_with_0_or_1_in_words_and_in_json(tmp_path: Path)
     path.write_text(path.read_text().replace("[kupo]", "[http]").replace('\nurl = "http', '\n# url = "http'))
     none = command(path, "audit", "--json")
     assert (none.returncode, json.loads(none.stdout)["error"]["code"]) == (2, "kupo.not_configured")
+
+
+async def test_progress_is_told_where_it_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many outputs, and how far along the chain."""
+    told: list[str] = []
+    async with followed(tmp_path, busy_world(60, 60)) as (_, path):
+        monkeypatch.setattr(auditing, "EVERY_S", 0.0)
+        await compare_with_kupo(config.load(path), told.append, QUICK)
+    assert told
+    assert told[0].startswith("read 100 outputs; ")
+
+
+async def test_init_looks_at_kupo_where_one_is_named(tmp_path: Path) -> None:
+    """How far it is beside the clock and the database; whether it has its node, and indexes what is watched."""
+    world = busy_world(70, 10)
+    async with followed(tmp_path, world) as (devnet, path):
+
+        async def said() -> Check:
+            (found,) = [one for one in (await check_everything(path, False)).checks if one.name == "Kupo"]
+            return found
+
+        tip, older = world.node.tip, list(world.node.chain)[-3]
+        assert tip is not None
+        assert isinstance(older, NodeBlock)
+        good = await said()
+        assert good.ok
+        version, behind, beside = good.found.split(", ", 2)[0], *good.found.rsplit(", ", 2)[1:]
+        assert version == f"v2.12.0 at {devnet.kupo_url}"
+        assert behind.endswith(" s behind the clock")
+        assert beside == "0 slots ahead of the database"
+        devnet.index.roll_back(Point(older.slot, older.id))
+        assert (await said()).found.endswith(f", {tip.slot - older.slot} slots behind the database")
+        devnet.kupo.api.producer = lambda: Producer(False, None, None, None)
+        lost = await said()
+        assert (lost.ok, lost.exit_code, lost.found.rsplit(", ", 1)[1]) == (False, 3, "without a node")
+        devnet.index.patterns = {parse(f"{OURS.hash.hex()}/*")}
+        unknown = await said()
+        assert (unknown.ok, unknown.exit_code) == (False, 1)
+        assert f"{PURSE.hash.hex()}/*" in unknown.found
+    gone = await said()
+    assert (gone.ok, gone.exit_code) == (False, 3)

@@ -5,7 +5,7 @@ is not as it must be raises KupoGarbled: a wrong row is never handed on.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, TypeVar
@@ -178,7 +178,7 @@ def read_point(text: bytes) -> Point | None:
 
 def read_points(text: bytes) -> list[Point]:
     """A list of checkpoints. Raises KupoGarbled."""
-    found = _read(text, list[_Point], "checkpoints")
+    found: list[_Point] = _read(text, list[_Point], "checkpoints")
     return _garbled_unless("checkpoints", lambda: [_point(point) for point in found])
 
 
@@ -196,7 +196,8 @@ def read_script(text: bytes, hash_: bytes) -> tuple[str, bytes] | None:
 
 def read_patterns(text: bytes) -> list[str]:
     """A list of patterns. Raises KupoGarbled."""
-    return _read(text, list[str], "a list of patterns")
+    found: list[str] = _read(text, list[str], "a list of patterns")
+    return found
 
 
 def read_health(text: bytes) -> Health:
@@ -225,7 +226,7 @@ def _read(text: bytes, kind: Any, what: str) -> Any:
         raise errors.KupoGarbled(f"an answer that is not {what}: {error}") from error
 
 
-def _garbled_unless(what: str, read: Any) -> Any:
+def _garbled_unless(what: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except ValueError as error:

@@ -66,7 +66,7 @@ def _held(row: Any) -> Held:
         OutputReference(bytes.fromhex(id_), index),
         address,
         lovelace,
-        tuple(sorted(_asset(*name.partition("."), quantity) for name, quantity in json.loads(assets).items())),
+        tuple(sorted(_asset(key, quantity) for key, quantity in json.loads(assets).items())),
         None if datum_hash is None else bytes.fromhex(datum_hash),
         bool(is_inline),
         datum,
@@ -75,9 +75,11 @@ def _held(row: Any) -> Held:
         Point(created_slot, bytes.fromhex(created_block)),
         None if spent_slot is None else Spending(spent_slot, None if spent_by is None else bytes.fromhex(spent_by)),
     )
-    rows = (_asset(policy, ".", name, int(quantity)) for policy, name, quantity in json.loads(listed))
+    rows = (_asset(f"{policy}.{name}", int(quantity)) for policy, name, quantity in json.loads(listed))
     return Held(seen, None if kind is None else CredentialKind(kind), tuple(sorted(rows)))
 
 
-def _asset(policy: str, _dot: str, name: str, quantity: int) -> tuple[bytes, bytes, int]:
+def _asset(key: str, quantity: int) -> tuple[bytes, bytes, int]:
+    """Of `policy.name`, or `policy` alone where the name is empty."""
+    policy, _, name = key.partition(".")
     return bytes.fromhex(policy), bytes.fromhex(name), quantity

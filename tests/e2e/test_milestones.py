@@ -5,36 +5,22 @@ The devnet begins at 2024-01-01T00:00:00Z. In slot 0 the contracts are published
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from indexer.chain.point import Point
-from tests.contract.keys import hash28, key_hash, public
-from tests.contract.terms import ADA, Allocation, Attestation, Terms, message, signature, somebody
+from tests.contract.keys import hash28, public
+from tests.contract.terms import ADA, Allocation, Attestation, message, signature
 from tests.support.addresses import address
 from tests.support.deeds import Beside, attested, by_oracle, create, create_under_both, fail, pay, release, take_back
 from tests.support.following import select
 from tests.support.oddities import FOREVER, REFUND
-from tests.support.promised import caught_up, followed, read_off
-from tests.support.promises import OURS, TOKENS, TWIN, World
-from tests.support.reading import rows
+from tests.support.promised import ANN, BOB, read_off, terms
+from tests.support.promises import OURS, TWIN, World
+from tests.support.reading import rows, told
 
-ANN, BOB = somebody("ann"), somebody("bob", stake="key")
 BOBS = address(BOB.payment.hash, "key", ("key", hash28(b"stake of bob")))
 YEAR = 366 * 86_400  # slots of 2024
-
-
-def terms(threshold: int = 1, *allocations: Allocation, expires_at: int | None = None) -> Terms:
-    """Three oracles; unless told otherwise 5 for m1 and 7 for m2, vested long ago."""
-    given = allocations or (Allocation(ANN, 5, b"m1", 0), Allocation(BOB, 7, b"m2", 0))
-    oracles = tuple(public(f"oracle {n}") for n in range(3))
-    return Terms(key_hash("funder"), oracles, threshold, given, TOKENS[0], expires_at=expires_at)
-
-
-def events(path: Path) -> list[tuple[Any, ...]]:
-    """Type, milestone, slot, finality: by slot, then by type."""
-    return rows(path, "events", "type, milestone_id, slot, finality", "slot, type, milestone_id, finality")
 
 
 async def test_a_release_by_another_keeper_tells_signatures_that_nobody_published(tmp_path: Path) -> None:
@@ -69,7 +55,7 @@ async def test_a_release_by_another_keeper_tells_signatures_that_nobody_publishe
         "state, amount_total, amount_paid, amount_left, milestones_total, milestones_released, allocations_claimed, "
         "output_reference, created_slot, updated_slot",
     ) == [("open", 12, 5, 7, 2, 1, 1, str(paid), 1, 2)]
-    assert events(path) == [
+    assert told(path) == [
         ("distribution.created", None, 1, "seen"),
         ("attestation.accepted", "m1", 2, "seen"),
         ("attestation.accepted", "m1", 2, "seen"),
@@ -178,76 +164,16 @@ async def test_an_attestation_may_come_before_its_distribution(tmp_path: Path) -
     world.block()
     await read_off(world, path)
     assert rows(path, "attestations", "slot, verdict") == [(1, "unknown_distribution")]
-    assert events(path) == []
+    assert told(path) == []
     create(world, plan, first=[by_oracle(plan, 1)], beside=[by_oracle(plan, 2)])
     world.block()
     await read_off(world, path)
     assert rows(path, "attestations", "slot, verdict") == [(1, "valid"), (2, "valid"), (2, "valid")]
     assert rows(path, "milestones", "quorum_status, quorum_met_slot", "milestone_id") == [("met", 2), ("pending", None)]
-    assert events(path) == [
+    assert told(path) == [
         *[("attestation.accepted", "m1", 2, "seen")] * 3,
         ("distribution.created", None, 2, "seen"),
         ("milestone.quorum_met", "m1", 2, "seen"),
-    ]
-
-
-async def test_a_fork_moves_a_creation_into_another_block(tmp_path: Path) -> None:
-    """While the fork has not grown back, nothing is retracted; then what was told of the old block is."""
-    world, path = World(), tmp_path / "db"
-    plan = world.plan(terms())
-    create(world, plan)
-    async with followed(world, path) as follower:
-        world.block(2)
-        await caught_up(follower, world)
-        assert rows(path, "distributions", "created_slot") == [(1,)]
-        world.fork(2, 1)
-        await caught_up(follower, world)
-        assert rows(path, "distributions", "*") == rows(path, "milestones", "*") == rows(path, "allocations", "*") == []
-        assert events(path) == [("distribution.created", None, 1, "seen")]
-        world.block()
-        await caught_up(follower, world)
-        assert rows(path, "distributions", "created_slot, updated_slot, seed") == [(3, 3, str(plan.seed.at))]
-        assert events(path) == [
-            ("distribution.created", None, 1, "retracted"),
-            ("distribution.created", None, 3, "seen"),
-        ]
-
-
-async def test_a_fork_that_drops_a_release_makes_it_due_again(tmp_path: Path) -> None:
-    """The signatures that only its redeemer showed are gone with it; another release pays, in another order."""
-    world, path = World(), tmp_path / "db"
-    plan = world.plan(terms())
-    state = create(world, plan)
-    world.block()
-    async with followed(world, path) as follower:
-        gone = release(world, state, b"m1", [0], [0])
-        world.block()
-        await caught_up(follower, world)
-        assert rows(path, "distributions", "amount_paid, output_reference") == [(5, str(gone.coin.at))]
-        world.fork(1, 1, [gone.coin.at.transaction])
-        await caught_up(follower, world)
-        assert rows(path, "distributions", "amount_paid, output_reference, updated_slot") == [
-            (0, str(state.coin.at), 1)
-        ]
-        assert rows(path, "attestations", "*") == []
-        other = release(world, release(world, state, b"m2", [1], [1]), b"m1", [0], [2])
-        world.block()
-        await caught_up(follower, world)
-    assert rows(path, "distributions", "state, amount_paid, output_reference, updated_slot") == [
-        ("completed", 12, str(other.coin.at), 3)
-    ]
-    assert events(path) == [
-        ("distribution.created", None, 1, "seen"),
-        ("attestation.accepted", "m1", 2, "retracted"),
-        ("milestone.quorum_met", "m1", 2, "retracted"),
-        ("milestone.released", "m1", 2, "retracted"),
-        ("attestation.accepted", "m1", 3, "seen"),
-        ("attestation.accepted", "m2", 3, "seen"),
-        ("distribution.completed", None, 3, "seen"),
-        ("milestone.quorum_met", "m1", 3, "seen"),
-        ("milestone.quorum_met", "m2", 3, "seen"),
-        ("milestone.released", "m1", 3, "seen"),
-        ("milestone.released", "m2", 3, "seen"),
     ]
 
 
@@ -377,7 +303,7 @@ async def test_a_distribution_ends_before_it_is_complete_or_after(
         path, "distributions", "state, token_policy, token_name, amount_paid, amount_left, output_reference"
     ) == [(state, "", "", paid, 12 - paid, str(now.coin.at))]
     assert rows(path, "distributions", "updated_slot, ended_slot, ended_by") == [(slot, slot, ended.hex())]
-    assert [event for event in events(path) if event[2] == slot] == [(f"distribution.{state}", None, slot, "seen")]
+    assert [event for event in told(path) if event[2] == slot] == [(f"distribution.{state}", None, slot, "seen")]
 
 
 async def test_what_is_had_back_leaves_its_mark(tmp_path: Path) -> None:

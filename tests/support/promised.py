@@ -1,4 +1,4 @@
-"""The real follower on a world of promises, until it stands at the tip."""
+"""What stories share: plain terms, and the real follower on a world of promises, until it stands at the tip."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,10 +17,20 @@ from indexer.edge import ogmios
 from indexer.store.db import opened
 from indexer.workers.follow import Follower
 from indexer.workers.session import Since, Until
+from tests.contract.keys import key_hash, public
+from tests.contract.terms import Allocation, Terms, somebody
 from tests.support.following import IMPATIENT, until
-from tests.support.promises import World
+from tests.support.promises import TOKENS, World
 
 NETWORK = Network("devnet", 42)
+ANN, BOB = somebody("ann"), somebody("bob", stake="key")
+
+
+def terms(threshold: int = 1, *allocations: Allocation, expires_at: int | None = None) -> Terms:
+    """Three oracles; unless told otherwise 5 for m1 and 7 for m2, vested long ago."""
+    given = allocations or (Allocation(ANN, 5, b"m1", 0), Allocation(BOB, 7, b"m2", 0))
+    oracles = tuple(public(f"oracle {n}") for n in range(3))
+    return Terms(key_hash("funder"), oracles, threshold, given, TOKENS[0], expires_at=expires_at)
 
 
 def follower_of(db: Connection, world: World, port: int, *, since: Since = ORIGIN, until: Until = None) -> Follower:

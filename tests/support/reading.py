@@ -53,9 +53,9 @@ def events(path: Path) -> Counter[Happened]:
     return Counter(tuple(row.values()) for row in rows)
 
 
-def drop_file(data: Path, distribution: bytes, milestone: bytes, told: Iterable[Told]) -> None:
+def drop_file(data: Path, distribution: bytes, milestone: bytes, signatures: Iterable[Told]) -> None:
     """Put all that was told of a milestone into its file, as another tool might."""
-    of_it = [one for one in told if (one.distribution, one.milestone) == (distribution, milestone)]
+    of_it = [one for one in signatures if (one.distribution, one.milestone) == (distribution, milestone)]
     path = data / "milestones" / distribution.hex() / f"{milestone.hex()}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
@@ -71,6 +71,11 @@ def drop_file(data: Path, distribution: bytes, milestone: bytes, told: Iterable[
 def rows(path: Path, view: str, columns: str, order: str = "1") -> list[tuple[Any, ...]]:
     """Some columns of a view."""
     return [tuple(row.values()) for row in select(path, f"SELECT {columns} FROM {view} ORDER BY {order}")]
+
+
+def told(path: Path) -> list[tuple[Any, ...]]:
+    """Type, milestone, slot, finality: by slot, then by type."""
+    return rows(path, "events", "type, milestone_id, slot, finality", "slot, type, milestone_id, finality")
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:

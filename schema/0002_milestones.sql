@@ -37,6 +37,7 @@ CREATE TABLE distribution (
 CREATE INDEX distribution_by_created_slot ON distribution (created_slot);
 CREATE INDEX distribution_by_ended_slot ON distribution (ended_slot) WHERE ended_slot IS NOT NULL;
 CREATE INDEX distribution_by_funder ON distribution (funder);
+CREATE INDEX distribution_token ON distribution (distribution_id, token_policy, token_name);  -- without the datum
 CREATE INDEX distribution_alive ON distribution (policy) WHERE ended_slot IS NULL;
 
 -- The outputs that hold a distribution's state token, one after the other: the first creates it, each other one is
@@ -86,7 +87,8 @@ CREATE TABLE milestone (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX milestone_by_created_slot ON milestone (created_slot);
 CREATE INDEX milestone_by_quorum_met_slot ON milestone (quorum_met_slot) WHERE quorum_met_slot IS NOT NULL;
-CREATE INDEX milestone_to_pay ON milestone (pay_from_ms) WHERE pay_from_ms IS NOT NULL AND quorum_met_slot IS NOT NULL;
+CREATE INDEX milestone_to_pay ON milestone (pay_from_ms, quorum_met_slot)
+    WHERE pay_from_ms IS NOT NULL AND quorum_met_slot IS NOT NULL;
 CREATE INDEX milestone_open ON milestone (distribution_id) WHERE pay_from_ms IS NOT NULL;
 
 -- Every signature seen: in an attestation's datum (chain), in a release's redeemer, or in a local file. A local one
@@ -135,7 +137,7 @@ CREATE TABLE event (
     distribution_id  TEXT,
     milestone_id     TEXT,
     slot             INTEGER NOT NULL,
-    height           INTEGER,  -- of the block that shows it; NULL for what no block shows
+    height           INTEGER,  -- of the newest block it rests on; NULL for what rests on none
     data             TEXT NOT NULL,
     turns            INTEGER NOT NULL DEFAULT 0,
     gone             INTEGER NOT NULL DEFAULT 0 CHECK (gone IN (0, 1))
@@ -279,7 +281,7 @@ CREATE VIEW events AS
 SELECT
     event_id,  -- stable: the same wherever and whenever the chain is read
     type,  -- such as milestone.quorum_met
-    origin,  -- chain: a block shows it; daemon: it came about here
+    origin,  -- chain: a block shows it; daemon: it came about here, through a file
     distribution_id,  -- of which distribution; NULL where none is concerned
     milestone_id,  -- of which milestone; NULL where none is concerned
     slot,  -- slot of the block, or at which it came about

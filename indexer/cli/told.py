@@ -44,7 +44,7 @@ def told_apart(as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # asyncio.run takes the repr of what it returns, and this may be long
 class Told:
     """A result whose words need more than is in it, such as how many decimals its amounts have."""
 

@@ -28,8 +28,8 @@ COMPLETE_AT: Final = """
 # `pay_from_ms` is NULL where nothing is left to be paid, also because the distribution ended.
 DUE: Final = """
     SELECT m.distribution_id, m.milestone_id,
-        (SELECT token_policy FROM distribution d WHERE d.distribution_id = m.distribution_id),
-        (SELECT token_name FROM distribution d WHERE d.distribution_id = m.distribution_id),
+        (SELECT token_policy FROM distribution INDEXED BY distribution_token WHERE distribution_id = m.distribution_id),
+        (SELECT token_name FROM distribution INDEXED BY distribution_token WHERE distribution_id = m.distribution_id),
         count(*), sum(a.amount), m.pay_from_ms, m.quorum_met_slot
     FROM milestone m INDEXED BY milestone_to_pay
         CROSS JOIN allocation a ON a.distribution_id = m.distribution_id AND a.milestone_id = m.milestone_id

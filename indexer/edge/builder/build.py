@@ -5,7 +5,7 @@ reads of a transaction does not get longer or shorter by these, so a second eval
 more coins are needed after the first, there is a second. The margin on top is for nodes that reckon a little otherwise.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -89,11 +89,11 @@ async def build(
     limit = around.parameters.max_units
     share = Units(limit.memory // max(1, len(subjects)), limit.steps // max(1, len(subjects)))
     # Some evaluators hold scripts to what is declared, so all there is; the fee does not count it yet.
-    found = builder.choose(dict.fromkeys(subjects, share), (), free=True)
+    found = builder.choose(dict.fromkeys(subjects, share), None)
     settled = not subjects
     while not settled:
         used = _by_subject(await evaluate(found.draft.raw), found.draft)
-        again = builder.choose(_with_margin(used, limit), found.choice.inputs)
+        again = builder.choose(_with_margin(used, limit), found)
         settled = _shape(again.choice) == _shape(found.choice)
         found = again
     built = _told(intent, around, purse, plan, found)
@@ -126,13 +126,21 @@ class _Builder:
         found: list[Subject] = [coin.reference for coin, redeemer in self._plan.spends if redeemer is not None]
         return [*found, "mint"] if self._plan.mint_redeemer is not None else found
 
-    def choose(self, units: Mapping[Subject, Units], inputs: tuple[Coin, ...], *, free: bool = False) -> _Found:
-        """Coins and a fee for these units, within all limits. `free`: the units are not paid for, nor limited."""
+    def choose(self, units: Mapping[Subject, Units], before: _Found | None) -> _Found:
+        """Coins and a fee for these units, within all limits.
+
+        `before` is what was evaluated: its coins stay. Where there is none yet, and scripts run, it is for that only:
+        the units are neither paid for nor limited, and the fee may be any.
+        """
         plan, around, purse = self._plan, self._around, self._purse
         parameters, policy = around.parameters, around.contract.policy_id
-        chosen: list[Coin] = list(inputs or (coin for coin, _ in plan.spends))
+        for_evaluation = before is None and bool(units)
+        declared = Units(0, 0) if for_evaluation else total(units.values())
+        chosen = [coin for coin, _ in plan.spends] if before is None else list(before.choice.inputs)
         fee = _FIRST_FEE
-        declared = Units(0, 0) if free else total(units.values())
+        if before is not None:
+            size = before.size + _width(units) - _width(before.choice.units)
+            fee = parameters.minimum_fee(size, declared, self._scripts(chosen))
         for _ in range(_ROUNDS):
             chosen, change = pay(plan, policy, chosen, fee, purse, parameters)
             staked, returned = stake(purse, chosen, fee, parameters) if plan.runs_scripts else (None, None)
@@ -141,14 +149,24 @@ class _Builder:
             )
             written = draft(plan, choice, policy, around.contract.script, self._model)
             signers = _signers(plan, choice)
-            size = len(written.raw) + _SIGNATURES + len(signers) * _PER_SIGNATURE
-            scripts = sum(coin.script_size for coin in (*chosen, *([self._reference] if self._reference else [])))
+            size, scripts = len(written.raw) + _SIGNATURES + len(signers) * _PER_SIGNATURE, self._scripts(chosen)
             needed = parameters.minimum_fee(size, declared, scripts)
-            if needed <= fee <= needed + _SLACK * parameters.fee_per_byte:
+            if for_evaluation or needed <= fee <= needed + _SLACK * parameters.fee_per_byte:
                 _within_limits(plan, choice, size, declared, scripts, parameters)
                 return _Found(choice, written, size, signers)
             fee = needed
         raise errors.NotSettled(f"no fee fits: the last was {fee} lovelace, with {len(chosen)} inputs")
+
+    def _scripts(self, inputs: Sequence[Coin]) -> int:
+        """Bytes of scripts that are paid for: those that inputs and the reference carry."""
+        published = 0 if self._reference is None else len(self._around.contract.script)
+        return published + sum(coin.script_size for coin in inputs)
+
+
+def _width(units: Mapping[Subject, Units]) -> int:
+    """Bytes that units take in a transaction (CBOR's unsigned integers)."""
+    numbers = [number for each in units.values() for number in (each.memory, each.steps)]
+    return sum(1 if n < 24 else 2 if n < 1 << 8 else 3 if n < 1 << 16 else 5 if n < 1 << 32 else 9 for n in numbers)
 
 
 def _told(intent: Intent, around: Surroundings, purse: Purse, plan: Plan, found: _Found) -> Built:

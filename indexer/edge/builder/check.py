@@ -169,8 +169,8 @@ def _collateral(found: Read, around: Surroundings, purse: Purse, resolved: Resol
 def _limits(found: Read, around: Surroundings, resolved: Resolved) -> None:
     """Fee, sizes, units, min-ada, times."""
     parameters, units = around.parameters, total(units for _, units in found.redeemers.values())
-    carried = {at: resolved[at].script_size for at in (*found.inputs, *found.references)}
-    scripts = sum(carried.values())
+    published = len(around.contract.script) * len(found.references)  # what they refer to was seen to be the script
+    scripts = published + sum(resolved[at].script_size for at in found.inputs)
     least = parameters.minimum_fee(found.size, units, scripts)
     _require(found.fee >= least, f"the fee is {found.fee} lovelace, and has to be {least}")
     _require(found.fee <= least * FEE_LIMIT, f"the fee is {found.fee} lovelace, where {least} suffice")

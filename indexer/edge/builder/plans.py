@@ -7,6 +7,7 @@ from typing import Final
 from indexer.chain.coin import Coin
 from indexer.chain.point import Slot
 from indexer.chain.time import first_slot_at
+from indexer.edge.builder.coins import usable
 from indexer.edge.builder.errors import NotPossible
 from indexer.edge.builder.funding import home, lovelace_to_lock
 from indexer.edge.builder.intents import (
@@ -38,9 +39,14 @@ NEVER: Final = blake2b(b"\0" + bytes.fromhex("820280"), digest_size=28).digest()
 
 def plan(intent: Intent, around: Surroundings, purse: Purse) -> Plan:
     """What has to be in the transaction. Raises NotPossible where the contract would say no."""
+    header = purse.address[0]
+    if header & 0b1001_0000:
+        raise NotPossible("the wallet's address is locked by a script, or of Byron: a key has to sign for it")
+    if header & 0x0F != around.network_id:
+        raise NotPossible("the wallet's address is on another network")
     match intent:
         case Create():
-            return _create(intent, around)
+            return _create(intent, around, purse)
         case Release():
             return _release(intent, around)
         case Reclaim():
@@ -53,8 +59,10 @@ def plan(intent: Intent, around: Surroundings, purse: Purse) -> Plan:
             return _deploy(intent, around, purse)
 
 
-def _create(intent: Create, around: Surroundings) -> Plan:
+def _create(intent: Create, around: Surroundings, purse: Purse) -> Plan:
     terms, policy = intent.terms, around.contract.policy_id
+    if intent.seed not in usable(purse):
+        raise NotPossible(f"the seed {intent.seed.reference} is no coin that the wallet may spend")
     wrong = objections(terms, policy)
     if wrong:
         raise NotPossible(f"the contract would refuse these terms: {'; '.join(wrong[:3])}")

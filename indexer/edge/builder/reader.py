@@ -80,6 +80,8 @@ def parts(raw: bytes) -> tuple[bytes, bytes, bytes]:
             raise Unreadable("a transaction is a list of four")
         body_end = _skip(raw, 1)
         witnesses_end = _skip(raw, body_end)
+        if raw[1] >> 5 != _MAP or raw[body_end] >> 5 != _MAP:
+            raise Unreadable("body and witness set are maps")
     except IndexError:
         raise Unreadable("the bytes end in the middle") from None
     return raw[1:body_end], raw[body_end:witnesses_end], raw[witnesses_end:]

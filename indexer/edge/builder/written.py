@@ -1,7 +1,8 @@
 """From a plan, coins, a fee and units to bytes. pycardano writes them; datums and redeemers go out as they came in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
 
@@ -52,16 +53,29 @@ def output_bytes(output: Planned) -> bytes:
 
 def least_lovelace(output: Planned, parameters: Parameters) -> int:
     """The least that an output may hold: the network asks for its bytes, the length of that very number among them."""
-    for width in (1 << 20, 1 << 40):  # numbers of 5 and of 9 bytes; less than 2^16 is never enough
-        least = parameters.minimum_lovelace(len(output_bytes(replace(output, lovelace=width))))
-        if least < 1 << 32:
-            break
-    return least
+    length = _length(output.address, tuple(sorted(output.assets.items())), output.datum, output.script)
+    least = parameters.minimum_lovelace(length)
+    return least if least < 1 << 32 else parameters.minimum_lovelace(length + 4)
 
 
 def value_size(assets: Assets) -> int:
     """Bytes that a value with these assets takes at most, which the network limits."""
-    return len(_value(1 << 40, assets).to_cbor())
+    return _value_length(tuple(sorted(assets.items())))
+
+
+# What pycardano writes in milliseconds is asked for several times of every output.
+_Sorted: TypeAlias = tuple[tuple[Asset, int], ...]
+
+
+@lru_cache(maxsize=512)
+def _length(address: bytes, assets: _Sorted, datum: bytes | None, script: bytes | None) -> int:
+    """Of an output whose lovelace takes 5 bytes: from 2^16 on, and min-ada is never less, and below 2^32."""
+    return len(output_bytes(Planned(address, 1 << 20, dict(assets), datum, script)))
+
+
+@lru_cache(maxsize=512)
+def _value_length(assets: _Sorted) -> int:
+    return len(_value(1 << 40, dict(assets)).to_cbor())
 
 
 def draft(plan: Plan, choice: Choice, policy: bytes, script: bytes, cost_model: Sequence[int]) -> Draft:

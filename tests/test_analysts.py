@@ -443,24 +443,27 @@ def test_as_of_every_slot_sql_says_what_the_product_says(held: Held) -> None:
         assert sorted(by_date) == sorted(held.ask("State as of a date", date=iso(time(slot))))
 
 
-def events_of(promise: Promise, crowd: Crowd) -> Iterator[tuple[int, str, str | None, bool]]:
-    """Slot, type, milestone, and whether a file showed it."""
-    yield promise.created, "distribution.created", None, False
+def events_of(promise: Promise) -> Iterator[tuple[int, str, str | None, int]]:
+    """Slot, type, milestone, and the slot of the newest block it rests on: what a file showed rests on others."""
+    yield promise.created, "distribution.created", None, promise.created
     for each in promise.signed:
         told = {"valid": "accepted", "duplicate": None}.get(verdict(promise, each), "rejected")
         if told is not None:
-            yield max(promise.created, each.slot), f"attestation.{told}", each.milestone, each.source == "local"
+            slot = max(promise.created, each.slot)
+            yield slot, f"attestation.{told}", each.milestone, promise.created if each.source == "local" else slot
     for milestone in promise.milestones:
         met = promise.met(milestone)
         if met is not None:
-            last = promise.valid(milestone)[promise.terms.quorum_threshold - 1]
-            yield met, "milestone.quorum_met", milestone, last.source == "local"
+            counted = promise.valid(milestone)[: promise.terms.quorum_threshold]
+            seen = [each.slot for each in counted if each.source != "local"]
+            yield met, "milestone.quorum_met", milestone, max(promise.created, *seen, 0)
     for slot, milestone, _ in promise.releases:
-        yield slot, "milestone.released", milestone, False
+        yield slot, "milestone.released", milestone, slot
     if len(promise.paid) == len(promise.terms.allocations):
-        yield max(slot for slot, _ in promise.paid.values()), "distribution.completed", None, False
+        last = max(slot for slot, _ in promise.paid.values())
+        yield last, "distribution.completed", None, last
     if promise.ended is not None:
-        yield promise.ended, f"distribution.{state(promise)}", None, False
+        yield promise.ended, f"distribution.{state(promise)}", None, promise.ended
 
 
 def test_a_report_has_the_events_that_hold_each_as_sure_as_it_is(held: Held) -> None:
@@ -469,9 +472,9 @@ def test_a_report_has_the_events_that_hold_each_as_sure_as_it_is(held: Held) -> 
     tip = held.crowd.height - 1
     expected: Counter[tuple[str, str, str, str | None, str]] = Counter()
     for promise in held.promises:
-        for slot, kind, milestone, by_file in events_of(promise, held.crowd):
+        for slot, kind, milestone, rests_on in events_of(promise):
             if first <= time(slot) < last:
-                depth = 1 << 62 if by_file else tip - held.crowd.heights[slot]
+                depth = tip - held.crowd.heights[rests_on]
                 finality = "final" if depth >= 40 else "confirmed" if depth >= 15 else "seen"
                 expected[iso(time(slot)), kind, promise.id.hex(), milestone, finality] += 1
     span = {"from": iso(first), "to": iso(last)}

@@ -1,7 +1,7 @@
 """What people are told of a distribution's life: events that follow from the life, under ids that never change."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -21,8 +21,10 @@ _TOLD: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something to tell. `height` is that of the block that shows it; None where none does: a file did.
+    """Something to tell. `height` is that of the newest block it rests on: deeper than k, it stands for good.
 
+    Also what a file showed (`by_file`) rests on a block: that of the distribution, and those of the other signatures of
+    a quorum. `slot` is that of the block that shows it, or at which the file was found.
     `data` is for JSON: ids in hex, milestone ids as people see them, amounts in the token's smallest unit.
     """
 
@@ -31,7 +33,8 @@ class Event:
     distribution_id: bytes
     milestone_id: bytes | None
     slot: Slot
-    height: BlockHeight | None
+    height: BlockHeight
+    by_file: bool
     data: dict[str, Any]
 
 
@@ -40,8 +43,9 @@ class _Cause:
     """What shows it: a block and an output, or a signature from a file."""
 
     slot: Slot
-    height: BlockHeight | None
+    height: BlockHeight
     key: bytes
+    by_file: bool = False
 
     @classmethod
     def block(cls, seen: Seen, subject: OutputReference) -> "_Cause":
@@ -51,7 +55,7 @@ class _Cause:
     def signature(cls, signature: Signature, origin: Origin) -> "_Cause":
         """A signature on the chain counts from its block on, or from the distribution's, if that is later."""
         if signature.seen is None or signature.reference is None:
-            return cls(signature.slot, None, b"signature" + signature.signature)
+            return cls(signature.slot, origin.seen.height, b"signature" + signature.signature, by_file=True)
         return cls.block(max(signature.seen, origin.seen, key=lambda seen: seen.height), signature.reference)
 
 
@@ -80,7 +84,7 @@ def events_of(life: Life, magic: int) -> list[Event]:
 def _event(life: Life, magic: int, kind: str, cause: _Cause, data: dict[str, Any], **whom: bytes) -> Event:
     milestone, oracle = whom.get("milestone"), whom.get("oracle", b"")
     name = event_id(magic, kind, life.id, milestone or b"", oracle, cause.key)
-    return Event(name, kind, life.id, milestone, cause.slot, cause.height, data)
+    return Event(name, kind, life.id, milestone, cause.slot, cause.height, cause.by_file, data)
 
 
 def _of_creation(life: Life, origin: Origin, magic: int) -> Iterator[Event]:
@@ -127,6 +131,8 @@ def _of_quorums(life: Life, origin: Origin, tallies: dict[bytes, Tally], magic: 
             cause = _Cause.signature(completing, origin)
             if completing.slot < origin.seen.slot:  # all were there before the distribution was
                 cause = _Cause.block(origin.seen, origin.reference)
+            heights = [signature.seen.height for signature in counted if signature.seen is not None]
+            cause = replace(cause, height=max(origin.seen.height, *heights, cause.height))
             yield _event(life, magic, "milestone.quorum_met", cause, data, milestone=milestone)
 
 

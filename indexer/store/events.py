@@ -12,19 +12,20 @@ from indexer.plutus.identity import shown_milestone
 from indexer.store.lists import listed
 
 KNOWN: Final = """
-    SELECT event_id, gone FROM event WHERE distribution_id IN (SELECT value FROM json_each(?))"""
+    SELECT event_id, slot, height FROM event WHERE distribution_id IN (SELECT value FROM json_each(?)) AND gone = 0"""
 KNOWN_BUT_REJECTED: Final = f"{KNOWN} AND type <> 'attestation.rejected'"
 ADD: Final = """
     INSERT INTO event (event_id, type, origin, distribution_id, milestone_id, slot, height, data)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (event_id) DO UPDATE SET gone = 0, turns = turns + turns % 2 WHERE gone = 1"""
+    ON CONFLICT (event_id) DO UPDATE SET gone = 0, turns = turns + turns % 2, slot = excluded.slot,
+        height = excluded.height, data = excluded.data"""
 GOES: Final = "UPDATE event SET gone = 1 WHERE event_id = ?"
 FALL_BACK: Final = """
     UPDATE chain SET recover_height = max(coalesce(recover_height, 0), coalesce(cursor_height, 0))"""
 RECOVERED: Final = "UPDATE chain SET recover_height = NULL WHERE recover_height <= ?"
 RETRACT: Final = """
     UPDATE event SET turns = turns + 1
-    WHERE gone = 1 AND origin = 'chain' AND turns % 2 = 0 AND (SELECT recover_height IS NULL FROM chain)"""
+    WHERE gone = 1 AND turns % 2 = 0 AND (SELECT recover_height IS NULL FROM chain)"""
 
 
 async def reconcile(db: Connection, distributions: Iterable[bytes], holding: Iterable[Event], *, whole: bool) -> None:
@@ -34,9 +35,10 @@ async def reconcile(db: Connection, distributions: Iterable[bytes], holding: Ite
     the new ones.
     """
     rows = await db.execute_fetchall(KNOWN if whole else KNOWN_BUT_REJECTED, (listed(distributions),))
-    held = {str(name) for name, gone in rows if not gone}
+    held = {str(name): (slot, height) for name, slot, height in rows}
     events = {event.id: event for event in holding}
-    new = [_row(event) for event in events.values() if event.id not in held]
+    # What a file showed may come to rest on another block, or to an earlier slot, and is the same event.
+    new = [_row(event) for event in events.values() if held.get(event.id) != (event.slot, event.height)]
     going = [(name,) for name in held if name not in events]
     for statement, changes in ((ADD, new), (GOES, going)):
         if changes:
@@ -59,7 +61,7 @@ def _row(event: Event) -> tuple[object, ...]:
     return (
         event.id,
         event.type,
-        "daemon" if event.height is None else "chain",
+        "daemon" if event.by_file else "chain",
         event.distribution_id.hex(),
         None if event.milestone_id is None else shown_milestone(event.milestone_id),
         event.slot,

@@ -3,7 +3,7 @@ owns the transaction."""
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from aiosqlite import Connection
@@ -36,6 +36,7 @@ END: Final = """
 ADD_SIGNATURE: Final = """
     INSERT INTO signature (distribution_id, milestone_id, oracle, signature, source, slot, place, position, height,
         block_id, transaction_id, output_index, verifies, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+MOVE: Final = "UPDATE signature SET slot = ? WHERE signature_id = ?"
 JUDGE: Final = "UPDATE signature SET verdict = ?, verifies = ? WHERE signature_id = ?"
 SET_MILESTONE: Final = """
     INSERT INTO milestone (distribution_id, milestone_id, created_slot, signatures_valid, quorum_met_slot, pay_from_ms)
@@ -51,6 +52,7 @@ WRITES: Final = (
     PAY,
     END,
     ADD_SIGNATURE,
+    MOVE,
     JUDGE,
     SET_MILESTONE,
     REJECT,
@@ -154,18 +156,28 @@ async def reassess(db: Connection, distributions: Iterable[bytes], network: Netw
 async def add_local(
     db: Connection, signatures: Iterable[tuple[bytes, Signature]], network: Network
 ) -> list[tuple[bytes, Signature]]:
-    """Record signatures received off the chain, each with its distribution's id. Those that were new."""
+    """Record signatures received off the chain, each with its distribution's id. Those that were new.
+
+    Of a signature that is known the earlier slot counts, as in the files: what is rebuilt from them must be the same.
+    """
     wanted = list(signatures)
     lives, known = await load_with_rows(db, {distribution for distribution, _ in wanted}, frozenset())
-    new = []
+    rows, new, touched = _Rows(), [], set()
     for distribution, signature in wanted:
         assert signature.source is Source.LOCAL
-        held = {signature_key(one) for one in lives[distribution].signatures}
-        if signature_key(signature) not in held:
-            lives[distribution].add([signature])
+        life, key = lives[distribution], signature_key(signature)
+        held = next((one for one in life.signatures if signature_key(one) == key), None)
+        if held is None:
+            life.add([signature])
             new.append((distribution, signature))
-    touched = sorted({distribution for distribution, _ in new})
-    await _settle(db, _Rows(), [lives[name] for name in touched], known, network, whole=False)
+        elif signature.slot < held.slot:
+            life.signatures[life.signatures.index(held)] = replace(held, slot=signature.slot)
+            if key in known[distribution]:
+                rows.add(MOVE, signature.slot, known[distribution][key][0])
+        else:
+            continue
+        touched.add(distribution)
+    await _settle(db, rows, [lives[name] for name in sorted(touched)], known, network, whole=False)
     return new
 
 

@@ -95,6 +95,27 @@ async def test_what_is_taken_out_of_a_file_by_hand_comes_back(tmp_path: Path) ->
     assert rows(path, "attestations", "slot, verdict") == [(5, "valid"), (6, "valid"), (9, "bad_signature")]
 
 
+async def test_a_file_that_names_an_earlier_slot_is_believed(tmp_path: Path) -> None:
+    """So that a database that is lost and rebuilt says the same of when the quorum was met."""
+    path, data = tmp_path / "db", tmp_path / "data"
+    distribution = await promise(path)
+    async with looking(path, data) as local:
+        drop(data, distribution, signed("oracle 0", distribution, 5), signed("oracle 1", distribution, 10))
+        assert await local.look() == 2
+        before = rows(path, "events", "event_id", "event_id")
+        drop(data, distribution, signed("oracle 1", distribution, 3))
+        assert await local.look() == 0
+    assert quorum(path) == [(2, "met", 5)]
+    assert held(data, distribution) == {public("oracle 0").hex(): 5, public("oracle 1").hex(): 3}
+    # The other oracle's signature is now the one that completes it: another event, the rest are the same.
+    after = rows(path, "events", "event_id, type, slot, finality", "event_id")
+    assert set(before) <= {(row[0],) for row in after}
+    assert [row[1:] for row in after if row[1] == "attestation.accepted"] in (
+        [("attestation.accepted", 5, "seen"), ("attestation.accepted", 3, "seen")],
+        [("attestation.accepted", 3, "seen"), ("attestation.accepted", 5, "seen")],
+    )
+
+
 async def test_a_damaged_file_is_set_aside_and_rebuilt_from_the_database(tmp_path: Path) -> None:
     """Cut short, or about another milestone: the old bytes are kept under a name of their own."""
     path, data = tmp_path / "db", tmp_path / "data"

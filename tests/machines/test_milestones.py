@@ -142,14 +142,12 @@ class MilestonesMachine(RuleBasedStateMachine):
         tip, holding, told = self._height, set(rows.events), events(self.path)
         assert len(holding) == len(rows.events)
         self.known |= holding
-        gone = {event for event in self.known - holding if event.height is not None}
+        gone = self.known - holding
         if tip >= self.high:
             self.high, self.retracted = 0, gone
         self.retracted &= gone
         wanted = Counter(_shown(event, event.finality(tip, K, CONFIRMED)) for event in holding)
         wanted += Counter(_shown(event, "retracted") for event in self.retracted)
-        # What no block shows is not retracted, whatever becomes of it.
-        wanted += Counter(_shown(event, "final") for event in self.known - holding - gone)
         assert not wanted - told
         limbo = Counter(_shown(event, "")[:4] for event in gone - self.retracted)
         assert limbo == Counter(key[:4] for key in (told - wanted).elements() if key[4] != "retracted")

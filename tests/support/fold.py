@@ -1,7 +1,7 @@
 """What the views must show of a chain: a replay of what happened on it, by DESIGN section 5 and nothing else."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from string import ascii_letters, digits
 from typing import Any, Final, TypeAlias
@@ -18,19 +18,22 @@ PLAIN: Final = frozenset(ascii_letters + digits + "._-")
 
 @dataclass(frozen=True)
 class Event:
-    """Something that people are told of. `height`: of its block; None: a file showed it. `cause` is what did."""
+    """Something that people are told of. `cause` is what showed it; `height`: of the newest block that it rests on.
+
+    Where a file showed it, another block may come to be that, and it is the same event.
+    """
 
     type: str
     distribution: str
     milestone: str | None
     oracle: str | None
     slot: int
-    height: int | None
+    height: int = field(compare=False)
     cause: str
 
     def finality(self, tip: int, k: int, confirmed: int) -> str:
         """As long as it holds."""
-        if self.height is None or tip - self.height >= k:
+        if tip - self.height >= k:
             return "final"
         return "confirmed" if tip - self.height >= min(confirmed, k) else "seen"
 
@@ -224,7 +227,8 @@ def _heard(lives: dict[bytes, _Life], each: _Signature) -> Event | None:
     kind = "attestation.accepted" if each.verdict == "valid" else "attestation.rejected"
     milestone, oracle = shown_milestone(each.milestone), each.oracle.hex()
     if each.block is None:
-        return Event(kind, each.distribution.hex(), milestone, oracle, each.slot, None, each.signature.hex())
+        height = lives[each.distribution].block.height
+        return Event(kind, each.distribution.hex(), milestone, oracle, each.slot, height, each.signature.hex())
     block = max(each.block, lives[each.distribution].block, key=lambda block: block.height)
     cause = f"{block.id.hex()} {each.output}"
     return Event(kind, each.distribution.hex(), milestone, oracle, block.slot, block.height, cause)
@@ -240,7 +244,10 @@ def _quorums(life: _Life, signatures: list[_Signature]) -> Iterable[Event]:
             yield _shown("milestone.quorum_met", life.founded.distribution, milestone, life.block, output)
         elif last.block is None or last.output is None:
             named = life.founded.distribution.hex(), shown_milestone(milestone)
-            yield Event("milestone.quorum_met", *named, None, last.slot, None, last.signature.hex())
+            counted = _valid(life, milestone, signatures)[: life.founded.terms.threshold]
+            blocks = [life.block, *(each.block for each in counted if each.block is not None)]
+            height = max(block.height for block in blocks)
+            yield Event("milestone.quorum_met", *named, None, last.slot, height, last.signature.hex())
         else:
             yield _shown("milestone.quorum_met", life.founded.distribution, milestone, last.block, last.output)
 

@@ -161,7 +161,7 @@ def test_the_first_of_several_signatures_of_an_oracle_counts() -> None:
     met = next(row for row in rows.milestones if row["milestone_id"] == "m1")
     assert (met["signatures_valid"], met["quorum_status"], met["quorum_met_slot"]) == (2, "met", 2)
     event = next(event for event in rows.events if event.type == "milestone.quorum_met")
-    assert (event.height, event.finality(2, k=8, confirmed=3)) == (None, "final")
+    assert (event.height, event.finality(2, k=8, confirmed=3)) == (1, "seen")  # of creation and first signature
     assert [row["verdict"] for row in fold(world.chain, files, now=0, at=1).attestations] == [
         "valid",
         "duplicate",

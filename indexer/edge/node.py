@@ -20,7 +20,7 @@ from indexer.chain.parameters import Parameters, Units
 from indexer.chain.point import Place
 from indexer.chain.time import Timeline
 from indexer.edge.ogmios import closed_because, open_socket
-from indexer.ogmios import ledger_state, submission
+from indexer.ogmios import ledger_state, queries, submission
 from indexer.ogmios.submission import Pointer, Stage, shown
 from indexer.ogmios.text import Malformed, members
 
@@ -36,6 +36,11 @@ class Node:
         self._socket, self._timeout_s = socket, timeout_s
         self._turn = asyncio.Lock()
         self._last_id = 0
+
+    async def magic(self) -> int:
+        """The magic number of the network that it follows."""
+        asked = {"era": "shelley"}
+        return queries.genesis(_read(await self._query("queryNetwork/genesisConfiguration", asked)))[0]
 
     async def parameters(self) -> Parameters:
         """The protocol parameters of the ledger's tip."""

@@ -72,6 +72,40 @@ def coins(text: bytes) -> list[Coin]:
         raise ReplyGarbled(f"unspent outputs that cannot be read: {error!r:.200}") from error
 
 
+def shown(coin: Coin) -> dict[str, Any]:
+    """A coin without a script, as Ogmios shows outputs: for evaluations on what the node does not know."""
+    output = coin.output
+    value: dict[str, dict[str, int]] = {"ada": {"lovelace": output.lovelace}}
+    for policy, name, quantity in output.assets:
+        value.setdefault(policy.hex(), {})[name.hex()] = quantity
+    at = {"transaction": {"id": coin.reference.transaction_id.hex()}, "index": coin.reference.index}
+    told: dict[str, Any] = {**at, "address": output.address, "value": value}
+    if output.datum is not None:
+        told["datum"] = output.datum.hex()
+    elif output.datum_hash is not None:
+        told["datumHash"] = output.datum_hash.hex()
+    return told
+
+
+def shown_coin(coin: Coin, script: bytes | None = None) -> dict[str, Any]:
+    """An output as Ogmios shows one, for an evaluation that is to know of it. `script`: a Plutus V3 script it carries."""
+    at, output = coin.reference, coin.output
+    value: dict[str, dict[str, int]] = {"ada": {"lovelace": output.lovelace}}
+    for policy, name, quantity in output.assets:
+        value.setdefault(policy.hex(), {})[name.hex()] = quantity
+    shown: dict[str, Any] = {
+        "transaction": {"id": at.transaction_id.hex()},
+        "index": at.index,
+        "address": output.address,
+        "value": value,
+    }
+    if output.datum is not None:
+        shown["datum"] = output.datum.hex()
+    if script is not None:
+        shown["script"] = {"language": "plutus:v3", "cbor": script.hex()}
+    return shown
+
+
 def place(result: Any) -> Place:
     """The result of `queryNetwork/tip` or `queryLedgerState/tip`. Raises ReplyGarbled."""
     try:

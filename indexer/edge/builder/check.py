@@ -7,6 +7,7 @@ sent.
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from hashlib import blake2b
 from typing import Final
@@ -23,6 +24,8 @@ from indexer.plutus.address import parse_shelley
 from indexer.plutus.ledger import VerificationKey
 
 FEE_LIMIT: Final = Fraction(102, 100)  # of the minimum for the units declared
+_PER_SIGNATURE: Final = 101  # bytes of a pair of key and signature
+_SIGNATURES: Final = 5  # bytes around them, up to 23
 Resolved = Mapping[OutputReference, Coin]
 
 
@@ -34,8 +37,11 @@ def check(
     resolved: Resolved,
     *,
     max_loss: int | None = None,
+    signatures_to_come: int = 0,
 ) -> None:
     """Compare signed bytes with the intent. `resolved` has every output that they name; it may be read anew.
+
+    `signatures_to_come`: bytes that are to be signed elsewhere have none yet; by how many keys they will be.
 
     Raises NotAsIntended where anything differs, or the network would not take it; LossTooLarge where the wallet loses
     more lovelace than `max_loss` allows.
@@ -52,7 +58,10 @@ def check(
     change = _change(found, made, purse)
     _mint(found, made, around)
     _balance(found, resolved)
-    _signatures(found, made, resolved)
+    if signatures_to_come:
+        found = replace(found, size=found.size + _SIGNATURES + signatures_to_come * _PER_SIGNATURE)
+    else:
+        _signatures(found, made, resolved)
     _scripts(found, made, around, purse, resolved)
     _limits(found, around, resolved)
     own = sum(resolved[at].output.lovelace for at in found.inputs if at not in made.guarded)

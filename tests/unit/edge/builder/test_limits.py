@@ -288,9 +288,9 @@ async def test_too_many_allocations_do_not_fit(yard: Yard) -> None:
     """Neither in a creation nor in a release; the message has the sizes."""
     with pytest.raises(errors.TransactionTooLarge, match="16384 are allowed"):
         await attempt(yard, yard.creation(terms(*(allocation(n) for n in range(300)))), yard.purse(FUNDER))
-    _, state = await yard.create(terms(*(allocation(n) for n in range(110))))
+    _, state = await yard.create(terms(*(allocation(n) for n in range(150))))
     with pytest.raises(errors.TransactionTooLarge):
-        await attempt(yard, yard.release(state, range(110)))
+        await attempt(yard, yard.release(state, range(150)))
     await yard.do(yard.release(state, range(60)))
 
 

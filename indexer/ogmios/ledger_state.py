@@ -72,23 +72,8 @@ def coins(text: bytes) -> list[Coin]:
         raise ReplyGarbled(f"unspent outputs that cannot be read: {error!r:.200}") from error
 
 
-def shown(coin: Coin) -> dict[str, Any]:
-    """A coin without a script, as Ogmios shows outputs: for evaluations on what the node does not know."""
-    output = coin.output
-    value: dict[str, dict[str, int]] = {"ada": {"lovelace": output.lovelace}}
-    for policy, name, quantity in output.assets:
-        value.setdefault(policy.hex(), {})[name.hex()] = quantity
-    at = {"transaction": {"id": coin.reference.transaction_id.hex()}, "index": coin.reference.index}
-    told: dict[str, Any] = {**at, "address": output.address, "value": value}
-    if output.datum is not None:
-        told["datum"] = output.datum.hex()
-    elif output.datum_hash is not None:
-        told["datumHash"] = output.datum_hash.hex()
-    return told
-
-
 def shown_coin(coin: Coin, script: bytes | None = None) -> dict[str, Any]:
-    """An output as Ogmios shows one, for an evaluation that is to know of it. `script`: a Plutus V3 script it carries."""
+    """An output as Ogmios shows one, for an evaluation that is to know of it; `script`: in Plutus V3, if it has one."""
     at, output = coin.reference, coin.output
     value: dict[str, dict[str, int]] = {"ada": {"lovelace": output.lovelace}}
     for policy, name, quantity in output.assets:

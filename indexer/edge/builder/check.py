@@ -58,10 +58,13 @@ def check(
     change = _change(found, made, purse)
     _mint(found, made, around)
     _balance(found, resolved)
+    needed = _signers(found, made, resolved)
     if signatures_to_come:
+        unsigned = not found.signatures and signatures_to_come == len(needed)
+        _require(unsigned, f"{signatures_to_come} signatures are to come, where it takes {len(needed)}")
         found = replace(found, size=found.size + _SIGNATURES + signatures_to_come * _PER_SIGNATURE)
     else:
-        _signatures(found, made, resolved)
+        _signatures(found, needed)
     _scripts(found, made, around, purse, resolved)
     _limits(found, around, resolved)
     own = sum(resolved[at].output.lovelace for at in found.inputs if at not in made.guarded)
@@ -122,14 +125,19 @@ def _balance(found: Read, resolved: Resolved) -> None:
         _require(quantity == 0, f"{quantity} of the token {policy.hex()}.{name.hex()} go astray")
 
 
-def _signatures(found: Read, made: contents.Expected, resolved: Resolved) -> None:
-    """Whoever has to sign did, and nobody signed something else."""
+def _signers(found: Read, made: contents.Expected, resolved: Resolved) -> set[bytes]:
+    """Hashes of the keys that have to sign: those named, of inputs, of collateral. Those named are as meant."""
+    _require(set(found.required_signers) == set(made.signers), "other signers are named than was meant")
     needed = set(made.signers)
     for at in (*found.inputs, *found.collaterals):
         owner = parse_shelley(resolved[at].output.address)[0].payment_credential
         if isinstance(owner, VerificationKey):
             needed.add(owner.hash)
-    _require(set(found.required_signers) == set(made.signers), "other signers are named than was meant")
+    return needed
+
+
+def _signatures(found: Read, needed: set[bytes]) -> None:
+    """Whoever has to sign did, and nobody signed something else."""
     _require({key_hash(key) for key, _ in found.signatures} == needed, "signatures are missing, or too many")
     for key, signature in found.signatures:
         _require(verifies(Witness(key, signature), found.id), f"the signature of key {key.hex()} is wrong")

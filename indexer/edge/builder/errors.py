@@ -107,20 +107,6 @@ class LanguageUnknown(LimitExceeded):
     hint = "the network has to be in Conway (protocol 9) or later"
 
 
-class Unpayable(LimitExceeded):
-    """An allocation that is to be promised could not be paid: its own release exceeds a limit of the network.
-
-    `index` is its position, `reason` the limit.
-    """
-
-    code = "builder.unpayable"
-    hint = "split the schedule: all allocations of a distribution travel in each of its releases"
-
-    def __init__(self, index: int, reason: LimitExceeded) -> None:
-        super().__init__(f"allocations[{index}] could not be paid: {reason}")
-        self.index, self.reason = index, reason
-
-
 class NotSettled(NotBuilt):
     """Coins, fee and units did not come to rest: each choice asked for another."""
 

@@ -436,6 +436,15 @@ async def test_signatures_are_looked_at(yard: Yard) -> None:
             check(other, built.intent, built.around, built.purse, built.resolved)
 
 
+async def test_what_is_signed_elsewhere_is_looked_at_before(yard: Yard) -> None:
+    """As it will be once so many have signed, and they have to be as many as it takes."""
+    built, raw = await whole(yard)
+    check(built.transaction, built.intent, built.around, built.purse, built.resolved, signatures_to_come=1)
+    for other, count in ((built.transaction, 2), (raw, 1)):
+        with pytest.raises(NotAsIntended, match="where it takes 1"):
+            check(other, built.intent, built.around, built.purse, built.resolved, signatures_to_come=count)
+
+
 async def test_a_signature_of_an_oracle_that_does_not_verify_is_caught(yard: Yard) -> None:
     """Whatever the evaluator says of it: nothing is paid that we have not verified."""
     intent = await released(yard)

@@ -148,6 +148,12 @@ CREATE INDEX event_by_slot ON event (slot);
 CREATE INDEX event_by_type ON event (type, slot);
 CREATE INDEX event_to_retract ON event (gone) WHERE gone = 1 AND turns % 2 = 0;
 
+-- Distributions of which a file showed something after a rollback that the chain may yet show differently: it is told
+-- when the old height is reached again.
+CREATE TABLE event_delayed (
+    distribution_id  TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- How deep a block must lie for an event to count as confirmed, and the height that a rollback fell back from.
 ALTER TABLE chain ADD COLUMN confirmed_depth INTEGER NOT NULL DEFAULT 15;
 ALTER TABLE chain ADD COLUMN recover_height INTEGER;

@@ -19,6 +19,10 @@ ADD: Final = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (event_id) DO UPDATE SET gone = 0, turns = turns + turns % 2, slot = excluded.slot,
         height = excluded.height, data = excluded.data"""
+RECOVERING: Final = "SELECT recover_height IS NOT NULL FROM chain"
+TOLD: Final = "SELECT event_id FROM event WHERE event_id IN (SELECT value FROM json_each(?))"
+DELAY: Final = "INSERT OR IGNORE INTO event_delayed VALUES (?)"
+DELAYED: Final = "DELETE FROM event_delayed WHERE (SELECT recover_height IS NULL FROM chain) RETURNING distribution_id"
 GOES: Final = "UPDATE event SET gone = 1 WHERE event_id = ?"
 FALL_BACK: Final = """
     UPDATE chain SET recover_height = max(coalesce(recover_height, 0), coalesce(cursor_height, 0))"""
@@ -31,12 +35,14 @@ RETRACT: Final = """
 async def reconcile(db: Connection, distributions: Iterable[bytes], holding: Iterable[Event], *, whole: bool) -> None:
     """Of these distributions, exactly the events in `holding` hold. Others that were known are gone, for now.
 
+    After a rollback, until the old height is reached again, what a file shows is not told if it never was: a signature
+    in a file may seem to count only because the same oracle's on the chain is about to come back.
     Unless `whole`, an attestation that was rejected stays so: there may be any amount of them, and `holding` has only
     the new ones.
     """
     rows = await db.execute_fetchall(KNOWN if whole else KNOWN_BUT_REJECTED, (listed(distributions),))
     held = {str(name): (slot, height) for name, slot, height in rows}
-    events = {event.id: event for event in holding}
+    events = {event.id: event for event in await _in_time(db, holding)}
     # What a file showed may come to rest on another block, or to an earlier slot, and is the same event.
     new = [_row(event) for event in events.values() if held.get(event.id) != (event.slot, event.height)]
     going = [(name,) for name in held if name not in events]
@@ -45,16 +51,31 @@ async def reconcile(db: Connection, distributions: Iterable[bytes], holding: Ite
             await db.executemany(statement, changes)
 
 
+async def _in_time(db: Connection, holding: Iterable[Event]) -> list[Event]:
+    """Those that may be told now; of the others the distributions are remembered."""
+    events = list(holding)
+    by_file = {event.id for event in events if event.by_file}
+    if not by_file or not any(row[0] for row in await db.execute_fetchall(RECOVERING)):
+        return events
+    early = by_file - {str(name) for (name,) in await db.execute_fetchall(TOLD, (listed(by_file),))}
+    await db.executemany(DELAY, [(event.distribution_id.hex(),) for event in events if event.id in early])
+    return [event for event in events if event.id not in early]
+
+
 async def fall_back(db: Connection) -> None:
     """The chain falls back from where the cursor stands: nothing is retracted before it is there again."""
     await db.execute(FALL_BACK)
 
 
-async def settle(db: Connection, height: BlockHeight | None) -> None:
-    """The cursor stands at this height. Once it has recovered from every rollback, what is gone is retracted."""
+async def settle(db: Connection, height: BlockHeight | None) -> list[bytes]:
+    """The cursor stands at this height. Once it has recovered from every rollback, what is gone is retracted.
+
+    Returns the distributions of which something was not told before: `milestones.reassess` does it now.
+    """
     if height is not None:
         await db.execute(RECOVERED, (height,))
     await db.execute(RETRACT)
+    return [bytes.fromhex(name) for (name,) in await db.execute_fetchall(DELAYED)]
 
 
 def _row(event: Event) -> tuple[object, ...]:

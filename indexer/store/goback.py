@@ -21,6 +21,7 @@ DROP: Final = (
     "DELETE FROM allocation",
     "DELETE FROM milestone",
     "DELETE FROM rejected_output",
+    "DELETE FROM event_delayed",
     # What came off the chain. What did not, the chain cannot give back: it only loses its worth for now.
     "DELETE FROM signature WHERE source <> 'local'",
     "UPDATE signature SET verdict = 'unknown_distribution', verifies = NULL",

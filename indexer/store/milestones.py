@@ -149,6 +149,8 @@ async def rollback(db: Connection, to: Slot, network: Network) -> None:
 async def reassess(db: Connection, distributions: Iterable[bytes], network: Network) -> None:
     """Write anew what follows from the rows of these distributions: verdicts, quorums, events."""
     wanted = set(distributions)
+    if not wanted:
+        return
     lives, known = await load_with_rows(db, wanted, wanted)
     await _settle(db, _Rows(), lives.values(), known, network, whole=True)
 

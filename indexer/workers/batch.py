@@ -53,7 +53,7 @@ class Batch:
         await projection.apply(db, self.deltas)
         rejected = await milestones.apply(db, self.deltas, network)
         await checkpoints.advance(db, self.marks, self.first.height, cursor, self.keep)
-        await events.settle(db, cursor.height)
+        await milestones.reassess(db, await events.settle(db, cursor.height), network)
         return rejected
 
     def close(self) -> Checkpoint | None:

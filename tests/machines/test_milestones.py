@@ -141,6 +141,8 @@ class MilestonesMachine(RuleBasedStateMachine):
         """Those that hold, with their finality; once the old height is reached again, all others are retracted."""
         tip, holding, told = self._height, set(rows.events), events(self.path)
         assert len(holding) == len(rows.events)
+        if tip < self.high:  # what a file shows may be taken back by blocks that come back: it is told then
+            holding -= {event for event in holding - self.known if event.by_file}
         self.known |= holding
         gone = self.known - holding
         if tip >= self.high:

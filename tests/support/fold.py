@@ -31,6 +31,11 @@ class Event:
     height: int = field(compare=False)
     cause: str
 
+    @property
+    def by_file(self) -> bool:
+        """Whether a file showed it: a signature is its cause, no block."""
+        return " " not in self.cause
+
     def finality(self, tip: int, k: int, confirmed: int) -> str:
         """As long as it holds."""
         if tip - self.height >= k:

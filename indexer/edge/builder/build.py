@@ -28,6 +28,7 @@ Evaluate: TypeAlias = Callable[[bytes], Awaitable[Mapping[Pointer, Units]]]
 
 MARGIN: Final = 100  # one part in so many is declared beyond what was used
 _ROUNDS: Final = 8  # of choosing anew; two are usual
+_APART: Final = 4  # rounds in which change with tokens is tried apart from ada
 _FIRST_FEE: Final = 200_000
 _SLACK: Final = 9  # bytes by which the change may be shorter, once less is left for it
 _PER_SIGNATURE: Final = 101  # bytes of a pair of key and signature
@@ -91,11 +92,15 @@ async def build(
     # Some evaluators hold scripts to what is declared, so all there is; the fee does not count it yet.
     found = builder.choose(dict.fromkeys(subjects, share), None)
     settled = not subjects
-    while not settled:
+    for _ in range(_ROUNDS):
+        if settled:
+            break
         used = _by_subject(await evaluate(found.draft.raw), found.draft)
         again = builder.choose(_with_margin(used, limit), found)
         settled = _shape(again.choice) == _shape(found.choice)
         found = again
+    if not settled:
+        raise errors.NotSettled(f"each of {_ROUNDS} evaluations asked for other coins")
     built = _told(intent, around, purse, plan, found)
     if max_loss is not None and built.loss > max_loss:
         raise errors.LossTooLarge(f"it would cost the wallet {built.loss} lovelace: {max_loss} are allowed")
@@ -141,8 +146,9 @@ class _Builder:
         if before is not None:
             size = before.size + _width(units) - _width(before.choice.units)
             fee = parameters.minimum_fee(size, declared, self._scripts(chosen))
-        for _ in range(_ROUNDS):
-            chosen, change = pay(plan, policy, chosen, fee, purse, parameters)
+        for attempt in range(_ROUNDS):
+            # Where there is just enough for change in two outputs, the fee of the second may be what is too much.
+            chosen, change = pay(plan, policy, chosen, fee, purse, parameters, apart=attempt < _APART)
             staked, returned = stake(purse, chosen, fee, parameters) if plan.runs_scripts else (None, None)
             choice = Choice(
                 tuple(chosen), change, fee, units, self._lower, self._upper, self._reference, staked, returned
@@ -152,7 +158,9 @@ class _Builder:
             size, scripts = len(written.raw) + _SIGNATURES + len(signers) * _PER_SIGNATURE, self._scripts(chosen)
             needed = parameters.minimum_fee(size, declared, scripts)
             if for_evaluation or needed <= fee <= needed + _SLACK * parameters.fee_per_byte:
-                _within_limits(plan, choice, size, declared, scripts, parameters)
+                # What is declared for an evaluation is longer than what will be declared.
+                surely = size - _width(units) if for_evaluation else size
+                _within_limits(plan, choice, surely, declared, scripts, parameters)
                 return _Found(choice, written, size, signers)
             fee = needed
         raise errors.NotSettled(f"no fee fits: the last was {fee} lovelace, with {len(chosen)} inputs")

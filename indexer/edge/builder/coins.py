@@ -47,28 +47,31 @@ class Rest:
         self.lovelace += coin.output.lovelace
         self.assets.update(held(coin))
 
-    def change(self, address: bytes, parameters: Parameters) -> tuple[Planned, ...]:
+    def change(self, address: bytes, parameters: Parameters, *, apart: bool) -> tuple[Planned, ...]:
         """The outputs that take it: tokens in one of their own, for coins with tokens are left alone later; ada in
-        another, where there is enough for both. Nothing where nothing is left; the last may hold too little."""
+        another, where there is enough for both, and they are to be `apart`. Nothing where nothing is left; the last
+        may hold too little."""
         left = {asset: quantity for asset, quantity in self.assets.items() if quantity}
         if not left:
             return (Planned(address, self.lovelace, {}),) if self.lovelace else ()
         tokens, ada = Planned(address, 0, left), Planned(address, 0, {})
         least = least_lovelace(tokens, parameters)
-        if self.lovelace - least < least_lovelace(ada, parameters):
+        if not apart or self.lovelace - least < least_lovelace(ada, parameters):
             return (replace(tokens, lovelace=self.lovelace),)
         return replace(tokens, lovelace=least), replace(ada, lovelace=self.lovelace - least)
 
     def missing(self, address: bytes, parameters: Parameters) -> int:
         """Lovelace that the change lacks; 0 where there is enough, or nothing at all."""
-        short = [least_lovelace(each, parameters) - each.lovelace for each in self.change(address, parameters)]
+        change = self.change(address, parameters, apart=False)
+        short = [least_lovelace(each, parameters) - each.lovelace for each in change]
         return max(0, *short) if short else 0
 
 
 def pay(
-    plan: Plan, policy: bytes, inputs: Sequence[Coin], fee: int, purse: Purse, parameters: Parameters
+    plan: Plan, policy: bytes, inputs: Sequence[Coin], fee: int, purse: Purse, parameters: Parameters, *, apart: bool
 ) -> tuple[list[Coin], tuple[Planned, ...]]:
-    """More inputs until all is paid, and the change. `inputs`, the plan's and those chosen before, all stay.
+    """More inputs until all is paid, and the change, tokens and ada `apart` if there is enough for that. `inputs`, the
+    plan's and those chosen before, all stay.
 
     Tokens come from the coins that hold the fewest others, ada from coins of ada alone: the smallest that suffices, or
     the largest first. Raises TokensMissing, FundsMissing.
@@ -96,7 +99,7 @@ def pay(
             _take(min(enough, key=_by_size), chosen, spare, rest)
         else:
             _take(max(plain, key=lambda coin: (coin.output.lovelace, coin.reference)), chosen, spare, rest)
-    return chosen, rest.change(purse.address, parameters)
+    return chosen, rest.change(purse.address, parameters, apart=apart)
 
 
 def _take(coin: Coin, chosen: list[Coin], spare: list[Coin], rest: Rest) -> None:

@@ -342,8 +342,8 @@ async def test_a_coin_of_somebody_else_is_not_spent(yard: Yard, monkeypatch: pyt
     theirs = yard.coins_at(OWNER.address)[0]
     right = vars(building)["pay"]
 
-    def bug(plan: Plan, policy: bytes, inputs: list[Coin], *rest: Any) -> Any:
-        return right(plan, policy, inputs if theirs in inputs else [*inputs, theirs], *rest)
+    def bug(plan: Plan, policy: bytes, inputs: list[Coin], *rest: Any, **more: Any) -> Any:
+        return right(plan, policy, inputs if theirs in inputs else [*inputs, theirs], *rest, **more)
 
     monkeypatch.setattr(building, "pay", bug)
     await is_caught(yard, intent, KEEPER, "which is not the wallet's")

@@ -11,6 +11,7 @@ from indexer.chain.coin import Coin
 from indexer.chain.parameters import Units
 from indexer.edge.builder import errors
 from indexer.edge.builder.build import build
+from indexer.edge.builder.check import check
 from indexer.edge.builder.coins import usable
 from indexer.edge.builder.intents import (
     Create,
@@ -24,6 +25,7 @@ from indexer.edge.builder.intents import (
     Surroundings,
     Withdraw,
 )
+from indexer.edge.builder.reader import read
 from indexer.edge.builder.written import least_lovelace
 from indexer.errors import ReplyGarbled
 from indexer.ogmios.submission import EvaluationFailed
@@ -246,6 +248,29 @@ async def test_tokens_come_from_the_coin_with_the_fewest_others(yard: Yard) -> N
     tokens, ada = created.change
     assert (len(tokens.assets), ada.assets) == (1, {})
     assert tokens.lovelace == least_lovelace(tokens, yard.around.parameters)
+
+
+async def test_change_that_is_just_enough_for_two_outputs_or_one_settles(yard: Yard) -> None:
+    """At every amount around the edge: the second output costs a fee of its own."""
+    token = ((TOKEN.policy_id, TOKEN.asset_name, 10**6),)
+    kept = coin(9, 50_000_000, FUNDER)
+
+    async def with_coin(lovelace: int) -> tuple[int, ...]:
+        held = coin(1, lovelace, FUNDER, assets=token)
+        purse = Purse(FUNDER.address, (held,), kept)
+        built = await build(Create(terms(), held, 40_000_000), yard.around, purse, lenient)
+        check(yard.sign(built), built.intent, built.around, purse, built.resolved)
+        assert sum(output.lovelace for output in built.change) + built.fee + 40_000_000 == lovelace
+        return tuple(output.lovelace for output in built.change)
+
+    async def lenient(raw: bytes) -> dict[tuple[str, int], Units]:
+        return dict.fromkeys(read(raw).redeemers, Units(300_000, 150_000_000))
+
+    tokens, ada = await with_coin(90_000_000)
+    fee = 50_000_000 - tokens - ada
+    edge = 40_000_000 + fee + tokens + least_lovelace(Planned(FUNDER.address, 0, {}), yard.around.parameters)
+    counts = [len(await with_coin(edge + offset)) for offset in range(-6_000, 6_001, 250)]
+    assert (counts[0], counts[-1]) == (1, 2)
 
 
 async def test_payouts_are_topped_up_to_what_the_network_asks(yard: Yard) -> None:

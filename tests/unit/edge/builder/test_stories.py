@@ -1,8 +1,11 @@
 """Every kind of transaction, built, signed, judged by the devnet's ledger and the compiled contract."""
 
+from dataclasses import replace
+
 import pytest
 
 from indexer.chain.block import OutputReference
+from indexer.edge.builder.build import build
 from indexer.edge.builder.intents import Deploy, Publish, Reclaim, Withdraw
 from indexer.plutus.datum import AssetClass, Attestation
 from indexer.plutus.identity import message_to_sign
@@ -94,7 +97,8 @@ async def test_an_expired_distribution_goes_back(yard: Yard) -> None:
 
 async def test_the_same_arguments_make_the_same_bytes(yard: Yard) -> None:
     """Whatever order the coins come in."""
-    _, state = await yard.create(terms())
-    first = await yard.build(yard.release(state, [0]))
-    again = await yard.build(yard.release(state, [0]))
-    assert first.transaction == again.transaction
+    intent = yard.creation(terms())
+    purse = yard.purse(FUNDER)
+    first = await build(intent, yard.around, purse, yard.evaluate)
+    turned = replace(purse, coins=purse.coins[::-1])
+    assert first.transaction == (await build(intent, yard.around, turned, yard.evaluate)).transaction

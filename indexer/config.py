@@ -61,9 +61,10 @@ class DataSection(Section):
 
 
 class ContractSection(Section):
-    """A contract to follow: the blueprint (CIP-57) that it was compiled to."""
+    """A contract to follow: the blueprint (CIP-57) that it was compiled to, and the output that holds its script."""
 
     blueprint: Path
+    reference: Annotated[str, Field(pattern=r"^[0-9a-f]{64}#[0-9]{1,5}$")] | None = None
 
 
 class OgmiosSection(Section):

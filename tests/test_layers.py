@@ -25,7 +25,7 @@ OURS = {
     "domain": "chain errors plutus domain",
     "store": "chain errors plutus domain store",
     "edge": "chain errors status ogmios plutus documents edge",
-    "workers": "chain errors step status ogmios documents domain store edge workers",
+    "workers": "chain errors step status ogmios plutus documents domain store edge workers",
     "app": "chain config edge status store workers",
     "devnet": "chain errors devnet",
     "cli": "chain errors status log config plutus documents domain store edge workers app devnet cli __init__",

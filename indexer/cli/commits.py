@@ -79,7 +79,7 @@ async def commit(config: Config, path: Path, force: bool) -> Commit:
     Raises FileUnusable, DocumentInvalid, NothingValid, DistributionUnknown (unless `force`), and what
     `edge.milestones.merge` raises.
     """
-    document = _read(path)
+    document = read_document(path)
     key = Key(document.distribution_id, document.milestone_id)
     async with find.moment(config.database.path) as db:
         standing = await checkpoints.read(db)
@@ -91,7 +91,7 @@ async def commit(config: Config, path: Path, force: bool) -> Commit:
             hint="let the follower come as far as its creation first; or --force stores the signatures as they are, "
             "and they are verified when it is seen",
         )
-    verdicts = _verdicts(life, document, slot)
+    verdicts = verdicts_on(life, document, slot)
     good = [one for one, verdict in verdicts if verdict in GOOD or life.origin is None]
     if not good:
         told = ", ".join(f"{one.oracle.hex()[:16]}… {verdict}" for one, verdict in verdicts)
@@ -129,7 +129,8 @@ async def commit(config: Config, path: Path, force: bool) -> Commit:
     )
 
 
-def _read(path: Path) -> MilestoneCompletionData:
+def read_document(path: Path) -> MilestoneCompletionData:
+    """The document in a file. Raises FileUnusable, DocumentGarbled or DocumentInvalid."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -138,7 +139,7 @@ def _read(path: Path) -> MilestoneCompletionData:
     return parse(MilestoneCompletionData, raw, str(path))
 
 
-def _verdicts(life: Life, document: MilestoneCompletionData, slot: Slot) -> list[tuple[OracleSignature, Verdict]]:
+def verdicts_on(life: Life, document: MilestoneCompletionData, slot: Slot) -> list[tuple[OracleSignature, Verdict]]:
     """Each signature of the file, as given but for the slot, which is ours to tell, with what it is worth beside all
     that is known already."""
     held = _held(life)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from indexer import __version__
-from indexer.cli import asking, audit, devnet, follow, signing, start
+from indexer.cli import asking, audit, devnet, follow, funding, signing, start
 
 app = typer.Typer(
     name="indexer",
@@ -21,6 +21,7 @@ app = typer.Typer(
 follow.add_to(app)
 asking.add_to(app)
 signing.add_to(app)
+funding.add_to(app)
 audit.add_to(app)
 start.add_to(app)
 devnet.add_to(app)

@@ -65,3 +65,94 @@ class ExtraMissing(IndexerError):
 
     code = "export.extra_missing"
     hint = "pip install 'milestone-indexer[parquet]', or export as csv or json"
+
+
+# --- commands that spend
+
+
+class PayerMissing(IndexerError):
+    """A command that spends was not told who pays."""
+
+    code = "wallet.payer_missing"
+    hint = "give --signing-key FILE; or, to sign elsewhere, --address ADDRESS with --out FILE"
+    exit_code = 2
+
+
+class PayerUnusable(IndexerError):
+    """The address that is to pay cannot: another network's, a script's, or another key's."""
+
+    code = "wallet.payer_unusable"
+    hint = "give the address of a key, on the network of the configuration, with the key that it belongs to"
+    exit_code = 2
+
+
+class NoContract(IndexerError):
+    """The contract that is asked for is not in the configuration."""
+
+    code = "contract.not_configured"
+    hint = "name its blueprint in [[contract]]: `indexer init` writes one"
+    exit_code = 2
+
+
+class AlreadyPublished(IndexerError):
+    """What is to be published lies on the chain already."""
+
+    code = "publish.already_there"
+    hint = "nothing is to be done; --again publishes another one"
+
+
+class ReferenceUnreadable(IndexerError):
+    """A text names no output."""
+
+    code = "output.reference_unreadable"
+    hint = "give the transaction's id and the number of the output, such as 5a29…0e2c#0"
+    exit_code = 2
+
+
+class OutputNotThere(IndexerError):
+    """An output is not unspent."""
+
+    code = "output.not_there"
+    hint = "was it spent already, or is the block that makes it still to come? `indexer check-status` tells of both"
+
+
+class NotAtContract(IndexerError):
+    """An output does not lie at a contract of the configuration."""
+
+    code = "output.not_at_contract"
+    hint = "give an output at the contract's address; [[contract]] names the contracts"
+
+
+class DistributionEnded(IndexerError):
+    """A distribution is over: its funder had the rest back."""
+
+    code = "distribution.ended"
+    hint = "nothing is left of it"
+
+
+class ScheduleRefused(IndexerError):
+    """A schedule that could not be kept: nothing was created."""
+
+    code = "schedule.refused"
+    hint = "each part of the message names a field, what stands there, and what would be right"
+
+
+class SameTermsOpen(IndexerError):
+    """The funder has an open distribution with the very same terms."""
+
+    code = "schedule.same_terms_open"
+    hint = "it is there already; --again creates another one beside it"
+
+
+class OneAtATime(IndexerError):
+    """Several transactions are needed where one file was named for it."""
+
+    code = "publish.one_at_a_time"
+    hint = "publish with --signing-key, or give a file with one signature"
+
+
+class TransactionForeign(IndexerError):
+    """A file holds a transaction that no command of ours makes."""
+
+    code = "transaction.foreign"
+    hint = "send it with the wallet that made it"

@@ -16,11 +16,16 @@ from indexer.cli.checks import InitReport
 from indexer.cli.claims import Calculation
 from indexer.cli.commits import Commit
 from indexer.cli.demo import Demo
+from indexer.cli.deploys import Deployed
 from indexer.cli.exports import Exported
+from indexer.cli.gives_back import GaveBack
 from indexer.cli.happened import Event
 from indexer.cli.keypairs import KeyPair
 from indexer.cli.outputs import Ran, Rebuilt, Rewound, Status
+from indexer.cli.publishes import Published
+from indexer.cli.registers import Registration
 from indexer.cli.states import DistributionContractState
+from indexer.cli.submits import Submitted
 from indexer.documents import Document, MilestoneCompletionData, MilestoneSchedule
 
 MODELS: Final[tuple[type[BaseModel], ...]] = (
@@ -29,17 +34,22 @@ MODELS: Final[tuple[type[BaseModel], ...]] = (
     Calculation,
     Commit,
     Demo,
+    Deployed,
     DistributionContractState,
     Event,
     Exported,
+    GaveBack,
     InitReport,
     KeyPair,
     MilestoneCompletionData,
     MilestoneSchedule,
+    Published,
     Ran,
     Rebuilt,
+    Registration,
     Rewound,
     Status,
+    Submitted,
 )
 
 

@@ -9,6 +9,7 @@ import typer
 
 from indexer.cli.asking import Distribution
 from indexer.cli.loading import load
+from indexer.cli.paying import Again, DryRun, OutFile, Payer, SigningKeys, Yes, means
 from indexer.cli.told import AsJson, tell, told_apart
 from indexer.errors import NotConfirmed
 
@@ -30,15 +31,26 @@ def attest(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the signature goes; one that is there gains it.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Put the signature on the chain, with a deposit, instead of into a file.")
+    ] = False,
+    again: Again = False,
+    signing_key: SigningKeys = None,
+    address: Payer = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Sign, as an oracle, that a milestone of a distribution is complete.
 
     The id of the distribution is reckoned anew from seed and terms, and the terms are shown, before anything is
-    signed. With --json nothing is asked.
+    signed. With --json nothing is asked; what spends still wants --yes. With --publish, whoever pays (--signing-key)
+    has the deposit back with `withdraw-attestation`, and --out takes the unsigned transaction.
     """
     from indexer.cli import attests
+
+    if not publish and (again or signing_key or address or dry_run):
+        raise typer.BadParameter("--again, --signing-key, --address and --dry-run belong to --publish")
 
     with told_apart(as_json):
         config = load(context)
@@ -46,6 +58,12 @@ def attest(
         signer = attests.signer_of(matter, key)
         if not as_json:
             typer.echo(matter.told())
+        if publish:
+            from indexer.cli import publishes
+
+            who = means(config, signing_key, address, yes=yes, dry_run=dry_run, out=out, as_json=as_json)
+            tell(publishes.attest(config, who, matter, signer, again=again), as_json)
+            return
         if not (yes or as_json) and not (sys.stdin.isatty() and typer.confirm("\nSign this?")):
             raise NotConfirmed("nothing was signed")
         tell(attests.sign(matter, signer, out), as_json)
@@ -57,6 +75,15 @@ def commit_milestone(
     force: Annotated[
         bool, typer.Option("--force", help="Store signatures of a distribution that is not known yet, unverified.")
     ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Put them on the chain, each with a deposit, instead of storing them.")
+    ] = False,
+    again: Again = False,
+    signing_key: SigningKeys = None,
+    address: Payer = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    out: OutFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Store signatures that were gathered off the chain, after verifying each.
@@ -66,7 +93,18 @@ def commit_milestone(
     """
     from indexer.cli.commits import commit
 
+    if publish and force:
+        raise typer.BadParameter("--force stores what cannot be verified yet: such signatures are not published")
+    if not publish and (again or signing_key or address or yes or dry_run or out):
+        raise typer.BadParameter("--again, --signing-key, --address, --yes, --dry-run and --out belong to --publish")
     with told_apart(as_json):
+        if publish:
+            from indexer.cli import publishes
+
+            config = load(context)
+            who = means(config, signing_key, address, yes=yes, dry_run=dry_run, out=out, as_json=as_json)
+            tell(publishes.commit(config, who, file, again=again), as_json)
+            return
         tell(asyncio.run(commit(load(context), file, force)), as_json)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from aiosqlite import Connection
 
 from indexer import errors
+from indexer.chain.block import OutputReference
 from indexer.chain.point import ORIGIN, Place, Point
 
 DROP_ALL: Final = "UPDATE contract SET configured = 0"
@@ -20,6 +21,10 @@ DROPPED: Final = """
     WHERE c.configured = 0 AND d.ended_slot IS NULL GROUP BY c.script_hash"""
 SET_DEPTH: Final = "UPDATE chain SET confirmed_depth = ?"
 EARLIER: Final = "UPDATE contract SET since_slot = ?1, since_id = ?2 WHERE since_slot > coalesce(?1, -1)"
+
+PUBLISHED: Final = """
+    SELECT transaction_id, output_index FROM output WHERE script_hash = ? AND spent_slot IS NULL
+    ORDER BY created_slot, transaction_id, output_index LIMIT 10"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +70,9 @@ async def read(db: Connection) -> tuple[Followed, ...]:
 async def start_earlier(db: Connection, to: Place) -> None:
     """The cursor goes back: what was read from a later place on is now read from here on."""
     await db.execute(EARLIER, (to.slot, to.id.hex()) if isinstance(to, Point) else (None, None))
+
+
+async def published(db: Connection, script_hash: bytes) -> tuple[OutputReference, ...]:
+    """Unspent outputs among those we hold that carry this script, the oldest first; a few of them."""
+    rows = await db.execute_fetchall(PUBLISHED, (script_hash.hex(),))
+    return tuple(OutputReference(bytes.fromhex(transaction_id), index) for transaction_id, index in rows)

@@ -31,6 +31,9 @@ SIGNATURES: Final = """
         transaction_id, output_index, verifies, signature_id, verdict
     FROM signature WHERE distribution_id IN (SELECT value FROM json_each(?))"""
 SIGNATURES_THAT_COUNT: Final = f"{SIGNATURES} AND (verdict = 'valid' OR source = 'local')"
+OPEN_WITH_TERMS: Final = """
+    SELECT distribution_id FROM distribution WHERE funder = ? AND datum = ? AND ended_slot IS NULL
+    ORDER BY created_slot"""
 HOLDERS: Final = """
     SELECT s.distribution_id FROM json_each(?) AS j JOIN state_output s
         ON s.transaction_id = substr(j.value, 1, 64) AND s.output_index = CAST(substr(j.value, 66) AS INTEGER)"""
@@ -133,3 +136,9 @@ def _signature(columns: list[Any]) -> Signature:
         None if local else OutputReference(bytes.fromhex(transaction_id), index),
         None if good is None else bool(good),
     )
+
+
+async def open_with(db: Connection, funder: bytes, datum: bytes) -> list[bytes]:
+    """The distributions of a funder that have not ended and were created with this very datum."""
+    rows = await db.execute_fetchall(OPEN_WITH_TERMS, (funder.hex(), datum))
+    return [bytes.fromhex(distribution_id) for (distribution_id,) in rows]

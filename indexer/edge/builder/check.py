@@ -21,7 +21,7 @@ from indexer.edge.builder.intents import Asset, Intent, Purse, Surroundings
 from indexer.edge.builder.reader import Read, ReadOutput, Unreadable, read
 from indexer.edge.builder.signing import Witness, key_hash, verifies
 from indexer.plutus.address import parse_shelley
-from indexer.plutus.ledger import VerificationKey
+from indexer.plutus.ledger import Credential, VerificationKey
 
 FEE_LIMIT: Final = Fraction(102, 100)  # of the minimum for the units declared
 _PER_SIGNATURE: Final = 101  # bytes of a pair of key and signature
@@ -89,10 +89,15 @@ def _inputs(found: Read, made: contents.Expected, purse: Purse, resolved: Resolv
 
 
 def _is_of(coin: Coin, purse: Purse) -> bool:
+    return _owner(coin) == VerificationKey(purse.key_hash)
+
+
+def _owner(coin: Coin) -> Credential | None:
+    """Who may spend it; None where that is no Shelley address."""
     try:
-        return parse_shelley(coin.output.address)[0].payment_credential == VerificationKey(purse.key_hash)
+        return parse_shelley(coin.output.address)[0].payment_credential
     except ValueError:
-        return False
+        return None
 
 
 def _change(found: Read, made: contents.Expected, purse: Purse) -> tuple[ReadOutput, ...]:
@@ -130,8 +135,7 @@ def _signers(found: Read, made: contents.Expected, resolved: Resolved) -> set[by
     _require(set(found.required_signers) == set(made.signers), "other signers are named than was meant")
     needed = set(made.signers)
     for at in (*found.inputs, *found.collaterals):
-        owner = parse_shelley(resolved[at].output.address)[0].payment_credential
-        if isinstance(owner, VerificationKey):
+        if isinstance(owner := _owner(resolved[at]), VerificationKey):
             needed.add(owner.hash)
     return needed
 

@@ -29,7 +29,7 @@ from indexer.edge.builder.signing import complete, sign
 from indexer.ogmios import ledger_state, submission
 from indexer.ogmios.submission import Pointer, Stage
 from indexer.plutus.blueprint import Blueprint, read_blueprint
-from indexer.plutus.datum import Allocation, AssetClass, Distribution
+from indexer.plutus.datum import MILESTONE_DATUM, Allocation, AssetClass, Distribution
 from indexer.plutus.identity import distribution_id, message_to_sign
 from indexer.plutus.ledger import Address, VerificationKey
 from indexer.plutus.ledger import OutputReference as Seed
@@ -211,8 +211,6 @@ async def furnished(*, deployed: bool = True) -> Yard:
 
 
 def terms_of(state: Coin) -> Distribution:
-    from indexer.plutus.datum import MILESTONE_DATUM
-
     assert state.output.datum is not None
     terms = MILESTONE_DATUM.decode(state.output.datum).value
     assert isinstance(terms, Distribution)

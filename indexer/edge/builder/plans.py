@@ -26,7 +26,7 @@ from indexer.edge.builder.intents import (
 from indexer.edge.builder.written import held, least_lovelace
 from indexer.errors import MalformedDatum
 from indexer.plutus import redeemer
-from indexer.plutus.address import address_bytes, parse_shelley
+from indexer.plutus.address import HASH_LENGTH, address_bytes, parse_shelley
 from indexer.plutus.datum import MILESTONE_DATUM, Attestation, Distribution, MilestoneDatum
 from indexer.plutus.identity import distribution_id
 from indexer.plutus.ledger import Address, OutputReference, Script
@@ -136,7 +136,10 @@ def _check_release(intent: Release, terms: Distribution) -> None:
 
 
 def _payout(terms: Distribution, beneficiary: Address, amount: int, around: Surroundings) -> Planned:
-    address = address_bytes(beneficiary, around.network_id)
+    try:
+        address = address_bytes(beneficiary, around.network_id)
+    except ValueError as error:
+        raise NotPossible(f"a beneficiary's address is none: {error}") from error
     if terms.token.is_ada:
         output = Planned(address, amount + terms.lovelace_per_payout, {})
     else:
@@ -150,9 +153,10 @@ def _reclaim(intent: Reclaim, around: Surroundings) -> Plan:
     if not isinstance(terms, Distribution):
         raise NotPossible(f"{intent.held.reference} is no distribution: an attestation is withdrawn")
     spends = ((intent.held, SPEND_REDEEMER.encode(redeemer.Reclaim())),)
+    signers = (_signer(terms.funder),)
     name = _state_token(intent.held, around)
     if name is None:
-        return Plan(spends=spends, signers=(terms.funder,))
+        return Plan(spends=spends, signers=signers)
     lower: Slot | None = None
     if not all(each.claimed for each in terms.allocations):
         if terms.expires_at is None:
@@ -162,7 +166,7 @@ def _reclaim(intent: Reclaim, around: Surroundings) -> Plan:
         spends=spends,
         mint=((name, -1),),
         mint_redeemer=MINT_REDEEMER.encode(redeemer.Burn()),
-        signers=(terms.funder,),
+        signers=signers,
         lower=lower,
     )
 
@@ -177,13 +181,20 @@ def _withdraw(intent: Withdraw, around: Surroundings) -> Plan:
     if not isinstance(attestation, Attestation):
         raise NotPossible(f"{intent.deposit.reference} is no attestation: a distribution is reclaimed")
     spends = ((intent.deposit, SPEND_REDEEMER.encode(redeemer.Withdraw())),)
-    return Plan(spends=spends, signers=(attestation.refund_to,))
+    return Plan(spends=spends, signers=(_signer(attestation.refund_to),))
 
 
 def _deploy(intent: Deploy, around: Surroundings, purse: Purse) -> Plan:
     address = address_bytes(Address(Script(NEVER)), around.network_id) if intent.forever else purse.address
     output = Planned(address, 0, {}, script=around.contract.script)
     return Plan(outputs=(replace(output, lovelace=least_lovelace(output, around.parameters)),))
+
+
+def _signer(named: bytes) -> bytes:
+    """Who has to sign, by a datum that anybody may have written."""
+    if len(named) != HASH_LENGTH:
+        raise NotPossible(f"who has to sign is named by {len(named)} bytes, which are no key's hash: nobody can")
+    return named
 
 
 def _datum(coin: Coin, around: Surroundings) -> MilestoneDatum:

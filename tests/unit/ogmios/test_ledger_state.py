@@ -12,6 +12,7 @@ from indexer.chain.time import Era
 from indexer.errors import ReplyGarbled
 from indexer.ogmios import ledger_state
 from tests.contract.parameters import PARAMETERS, SOURCE
+from tests.contract.parameters import Units as Theirs
 
 SHOWN = json.loads(SOURCE.read_text(encoding="utf-8"))["parameters"]
 
@@ -32,8 +33,6 @@ def test_both_names_of_the_limit_of_reference_scripts_are_read() -> None:
 @pytest.mark.parametrize("scripts", [0, 1, 4_136, 25_599, 25_600, 60_000, 204_800])
 def test_the_fee_is_that_of_the_ledger(length: int, units: tuple[int, int], scripts: int) -> None:
     """By the formula of the contract's bench, over mainnet's parameters; the validity byte does not count."""
-    from tests.contract.parameters import Units as Theirs
-
     expected = PARAMETERS.minimum_fee(length - 1, Theirs(*units), scripts)
     assert expected == read().minimum_fee(length, Units(*units), scripts)
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from indexer.chain.block import OutputReference
+from indexer.chain.block import Output, OutputReference
 from indexer.chain.coin import Coin
 from indexer.chain.parameters import Units
 from indexer.edge.builder import errors
 from indexer.edge.builder.build import build
 from indexer.edge.builder.check import check
 from indexer.edge.builder.coins import usable
+from indexer.edge.builder.funding import lovelace_to_lock
 from indexer.edge.builder.intents import (
     Create,
     Deploy,
@@ -29,8 +30,12 @@ from indexer.edge.builder.reader import read
 from indexer.edge.builder.written import least_lovelace
 from indexer.errors import ReplyGarbled
 from indexer.ogmios.submission import EvaluationFailed
-from indexer.plutus.datum import Attestation
-from tests.support.spending import Wallet, paid, script_address
+from indexer.plutus.datum import MILESTONE_DATUM, AssetClass, Attestation, MilestoneDatum
+from indexer.plutus.ledger import Address, VerificationKey
+from tests.contract.terms import Reference
+from tests.contract.tree import decode
+from tests.support.spending import Coin as Given
+from tests.support.spending import Spending, Wallet, paid, script_address, written
 from tests.support.yard import (
     FUNDER,
     KEEPER,
@@ -59,8 +64,6 @@ async def attempt(
 
 def coin(number: int, lovelace: int, wallet: Wallet = KEEPER, **more: Any) -> Coin:
     """A coin that is not on the devnet: these attempts do not come so far."""
-    from indexer.chain.block import Output
-
     return Coin(OutputReference(bytes([number]) * 32, number), Output(text(wallet.address), lovelace, **more))
 
 
@@ -138,6 +141,30 @@ async def test_what_nobody_can_spend_is_not_tried(yard: Yard, datum: bytes | Non
     lost = replace(held, output=replace(held.output, address=text(script_address(yard.contract.hash))))
     with pytest.raises(errors.NotPossible, match=reason):
         await attempt(yard, Reclaim(lost))
+
+
+async def test_who_is_named_by_no_hash_cannot_sign(yard: Yard) -> None:
+    """Anybody may write such a datum; a beneficiary without an address could only come of another contract."""
+
+    def at_contract(datum: MilestoneDatum, *tokens: tuple[bytes, bytes, int]) -> Coin:
+        address = text(script_address(yard.contract.hash))
+        raw = MILESTONE_DATUM.encode(datum)
+        return Coin(OutputReference(bytes(32), 0), Output(address, 9_000_000, tokens, bytes(32), raw))
+
+    attestation = Attestation(bytes(32), b"m", bytes(32), bytes(64), b"nobody")
+    nowhere = replace(allocation(), beneficiary=Address(VerificationKey(b"nowhere")))
+    state = at_contract(terms(nowhere), (yard.contract.policy_id, bytes(32), 1), (*_pair(TOKEN), 1_000))
+    for intent, reason in (
+        (Reclaim(at_contract(terms(funder=b"nobody"))), "named by 6 bytes"),
+        (Withdraw(at_contract(attestation)), "named by 6 bytes"),
+        (yard.release(state, [0]), "address is none"),
+    ):
+        with pytest.raises(errors.NotPossible, match=reason):
+            await attempt(yard, intent)
+
+
+def _pair(token: AssetClass) -> tuple[bytes, bytes]:
+    return token.policy_id, token.asset_name
 
 
 async def test_terms_that_the_contract_would_refuse_are_not_locked(yard: Yard) -> None:
@@ -286,8 +313,6 @@ async def test_what_a_distribution_has_to_keep_is_left_in_it(yard: Yard) -> None
     """Without a reserve, the keeper takes less than it may."""
     promised = terms(allocation(0), allocation(1))
     good = yard.creation(promised)
-    from indexer.edge.builder.funding import lovelace_to_lock
-
     poor = replace(good, lovelace=max(lovelace_to_lock(promised, yard.around).promise, 3_000_000))
     created = await yard.do(poor, FUNDER)
     state = yard.coin(OutputReference(created.id, 0))
@@ -388,12 +413,6 @@ async def test_an_evaluation_of_something_else_is_garbled(yard: Yard) -> None:
 
 async def test_strays_come_back_with_all_they_hold(yard: Yard) -> None:
     """Sent without a state token, by mistake, with tokens."""
-    from indexer.plutus.datum import MILESTONE_DATUM
-    from tests.contract.terms import Reference
-    from tests.contract.tree import decode
-    from tests.support.spending import Coin as Given
-    from tests.support.spending import Spending, written
-
     payer = yard.coins_at(OWNER.address)[1]
     at = payer.reference
     given = Given(Reference(at.transaction_id, at.index), paid(OWNER.address, payer.output.lovelace))

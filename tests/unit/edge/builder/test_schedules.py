@@ -13,6 +13,7 @@ import pytest
 from indexer.chain.block import OutputReference
 from indexer.chain.coin import Coin
 from indexer.edge.builder.intents import Reclaim
+from indexer.plutus.address import address_bytes
 from indexer.plutus.datum import Allocation, Distribution
 from indexer.plutus.ledger import Address, Inline, Script, VerificationKey
 from tests.contract.keys import hash28
@@ -70,8 +71,6 @@ def schedule(chance: random.Random, seed: int, now_ms: int) -> Distribution:
 
 
 def raw(address: Address) -> bytes:
-    from indexer.plutus.address import address_bytes
-
     return address_bytes(address, 0)
 
 

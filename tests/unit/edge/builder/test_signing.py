@@ -5,8 +5,10 @@ import random
 import pytest
 from nacl.signing import SigningKey
 
+from indexer.chain.block import OutputReference
 from indexer.edge.builder.build import Built
 from indexer.edge.builder.errors import NotAsIntended, SignatureMissing, SignatureWrong
+from indexer.edge.builder.intents import Reclaim
 from indexer.edge.builder.reader import Unreadable, read
 from indexer.edge.builder.signing import Witness, attach, complete, missing, sign, transaction_id
 from tests.support.yard import FUNDER, HANDS, KEEPER, OWNER, Hand, Yard, furnished, terms
@@ -21,9 +23,6 @@ async def built() -> Built:
 
 async def test_two_signatures_may_come_one_after_the_other() -> None:
     """In any order, from anywhere: the bytes are the same."""
-    from indexer.chain.block import OutputReference
-    from indexer.edge.builder.intents import Reclaim
-
     yard: Yard = await furnished()
     _, state = await yard.create(terms())
     left = await yard.do(yard.release(state, [0]))

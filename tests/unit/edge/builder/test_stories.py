@@ -5,12 +5,16 @@ from dataclasses import replace
 import pytest
 
 from indexer.chain.block import OutputReference
+from indexer.chain.parameters import Units
 from indexer.edge.builder.build import build
 from indexer.edge.builder.intents import Deploy, Publish, Reclaim, Withdraw
+from indexer.edge.builder.reader import read
 from indexer.plutus.datum import AssetClass, Attestation
 from indexer.plutus.identity import message_to_sign
-from tests.support.spending import Wallet
+from tests.contract.tree import Array
+from tests.support.spending import Wallet, native_hash, script_address
 from tests.support.yard import ADA, FUNDER, KEEPER, ORACLES, OWNER, TOKEN, Yard, allocation, furnished, id_of, terms
+from tests.unit.edge.builder.test_check import WANTED
 
 
 @pytest.fixture
@@ -77,6 +81,8 @@ async def test_a_script_is_published_for_a_while_or_for_ever() -> None:
     forever = await yard.do(Deploy(forever=True), FUNDER)
     coin = yard.coin(OutputReference(forever.id, 0))
     assert (coin.output.script is not None, coin.script_size) == (True, len(yard.contract.script))
+    nobody = script_address(native_hash(Array((2, Array(())))))  # "any of none"
+    assert coin in yard.coins_at(nobody)
     yard.reference = coin
     cheaper = await yard.do(Reclaim(yard.coin(OutputReference(released.id, 0))), FUNDER)
     assert cheaper.reference == coin
@@ -102,3 +108,17 @@ async def test_the_same_arguments_make_the_same_bytes(yard: Yard) -> None:
     first = await build(intent, yard.around, purse, yard.evaluate)
     turned = replace(purse, coins=purse.coins[::-1])
     assert first.transaction == (await build(intent, yard.around, turned, yard.evaluate)).transaction
+
+
+@pytest.mark.parametrize("kind", ["release", "release of ada", "create", "reclaim", "withdraw"])
+async def test_final_bytes_use_what_was_evaluated(yard: Yard, kind: str) -> None:
+    """Fee, change and declared units differ from what was evaluated, and cost the scripts nothing: the margin of one
+    part in a hundred is left over whole."""
+    wanted, wallet = WANTED[kind]
+    built = await yard.build(await wanted(yard), wallet)
+    used = await yard.evaluate(yard.sign(built))
+    declared = read(built.transaction).redeemers
+    assert {
+        pointer: Units(units.memory + -(-units.memory // 100), units.steps + -(-units.steps // 100))
+        for pointer, units in used.items()
+    } == {pointer: units for pointer, (_, units) in declared.items()}

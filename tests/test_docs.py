@@ -65,7 +65,8 @@ def test_every_log_event_is_described_and_no_other() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name("log"), attr="debug" | "info" | "warning" | "error" as level), args=[event, *_]
+                    func=ast.Attribute(value=ast.Name("log"), attr="debug" | "info" | "warning" | "error" as level),
+                    args=[event, *_],
                 ):
                     texts = [part.value for part in ast.walk(event) if isinstance(part, ast.Constant)]
                     found |= {(text, level) for text in texts if isinstance(text, str)}

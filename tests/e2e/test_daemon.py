@@ -252,7 +252,14 @@ async def test_init_writes_a_configuration_once_and_checks_what_it_names(tmp_pat
         assert first.returncode == 0, first.stdout
         report = json.loads(first.stdout)
         assert report["written"] is True
-        assert {check["name"] for check in report["checks"]} == {"Ogmios", "network", "node", "contract", "disk", "database"}
+        assert {check["name"] for check in report["checks"]} == {
+            "Ogmios",
+            "network",
+            "node",
+            "contract",
+            "disk",
+            "database",
+        }
         text = config.read_text()
         assert 'network = "preview"' in text
         again = await asyncio.to_thread(command, config, "init", "--network", "mainnet", "--json", **environment)

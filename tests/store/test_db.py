@@ -19,7 +19,8 @@ NAMED = {
     for name, sql in vars(module).items()
     if name.isupper() and isinstance(sql, str)
 }
-SINGLE_ROWS = {"chain", "era", "watch", "contract", "c", "event_delayed", "json_each", "j"}  # tables of a row, or a handful
+# Tables of a row, or a handful.
+SINGLE_ROWS = {"chain", "era", "watch", "contract", "c", "event_delayed", "json_each", "j"}
 READS_ALL = {  # once a session, each through an index
     "projection.HELD",
     "checkpoints.BLOCKS",

@@ -106,10 +106,8 @@ async def commit(config: Config, path: Path, force: bool) -> Commit:
         quorum=quorum_note(life, key),
     )
     entered = [(key.distribution_id, local_signature(key, one)) for one in merged.signatures]
-    taken = await _enter(config, entered)
-    if not taken:
-        taken = await _taken_by_daemon(config.database.path, entered)
-    new = {(one.oracle, one.signature) for one in merged.added} - _held(life)
+    taken = await _enter(config, entered) or await _wait(config, key, entered)
+    new = {(one.oracle, one.signature) for one in merged.added} - _held(life, key.milestone_id)
     return Commit(
         distribution_id=key.distribution_id.hex(),
         milestone_id=shown_milestone(key.milestone_id),
@@ -142,7 +140,7 @@ def read_document(path: Path) -> MilestoneCompletionData:
 def verdicts_on(life: Life, document: MilestoneCompletionData, slot: Slot) -> list[tuple[OracleSignature, Verdict]]:
     """Each signature of the file, as given but for the slot, which is ours to tell, with what it is worth beside all
     that is known already."""
-    held = _held(life)
+    held = _held(life, document.milestone_id)
     given = [OracleSignature(oracle=one.oracle, signature=one.signature) for one in document.oracle_signatures]
     then = Life(life.id, life.origin, life.payments, life.end, list(life.signatures))
     then.add(
@@ -159,8 +157,8 @@ def verdicts_on(life: Life, document: MilestoneCompletionData, slot: Slot) -> li
     return [(one, known[one.oracle, one.signature]) for one in given]
 
 
-def _held(life: Life) -> set[tuple[bytes, bytes]]:
-    return {(one.oracle, one.signature) for one in life.signatures if one.source is Source.LOCAL}
+def _held(life: Life, milestone_id: bytes) -> set[tuple[bytes, bytes]]:
+    return {(one.oracle, one.signature) for one in held_locally(life, milestone_id)}
 
 
 async def _enter(config: Config, signatures: list[tuple[bytes, Signature]]) -> bool:
@@ -177,15 +175,15 @@ async def _enter(config: Config, signatures: list[tuple[bytes, Signature]]) -> b
     return True
 
 
-async def _taken_by_daemon(path: Path, signatures: list[tuple[bytes, Signature]]) -> bool:
-    """Wait for the daemon to take them, for a while."""
+async def _wait(config: Config, key: Key, signatures: list[tuple[bytes, Signature]]) -> bool:
+    """Wait for the daemon to take them, for a while; or for whoever it was that wrote just then to be done."""
     wanted = {(one.oracle, one.signature) for _, one in signatures}
-    distribution = signatures[0][0]
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        async with find.moment(path) as db:
-            if wanted <= _held((await lives.load(db, [distribution]))[distribution]):
-                return True
+        async with find.moment(config.database.path) as db:
+            life = (await lives.load(db, [key.distribution_id]))[key.distribution_id]
+        if wanted <= _held(life, key.milestone_id) or await _enter(config, signatures):
+            return True
         await asyncio.sleep(LOOK_EVERY_S)
     return False
 

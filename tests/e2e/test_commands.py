@@ -19,12 +19,13 @@ from nacl.signing import SigningKey
 from indexer.cli.exports import RECKONED
 from indexer.cli.happened import Event
 from indexer.devnet.ogmios.server import serve
+from indexer.edge.files import only_writer
 from tests.contract.keys import key_hash, public, signing_key
 from tests.contract.terms import ADA, Allocation, Asset, Terms, message, signature, somebody
 from tests.support.deeds import Beside, attested, create, pay, release, take_back
 from tests.support.following import select
 from tests.support.oddities import REFUND
-from tests.support.process import INDEXER, ROOT, answer, command, configure, log_line, start
+from tests.support.process import INDEXER, ROOT, answer, command, configure, log_line, start, until
 from tests.support.promises import OURS, START_MS, TOKENS, Plan, World
 
 ANN, BOB = somebody("ann"), somebody("bob")
@@ -426,6 +427,31 @@ def test_of_a_file_the_good_signatures_are_stored_and_the_others_named(own: Path
     assert refused["code"] == "commit.nothing_valid"
     assert "bad_signature" in refused["message"]
     assert len(local(own)) == 1
+
+
+def test_a_signature_under_another_milestone_than_its_own_is_told_to_be_bad(own: Path, story: Story) -> None:
+    """Also where it is stored already, under its own."""
+    good = sign(own, story, 0)
+    answer(own, "commit-milestone", str(good))
+    other = own.parent / "other.json"
+    other.write_text(good.read_text().replace('"m2"', '"m1"'))
+    refused = error(own, "commit-milestone", str(other))
+    assert refused["code"] == "commit.nothing_valid"
+    assert "bad_signature" in refused["message"]
+    assert [row["milestone_id"] for row in local(own)] == ["m2"]
+
+
+def test_whoever_else_writes_for_a_moment_is_waited_for(own: Path, story: Story) -> None:
+    """Another commit, say: no daemon would take the signatures from the file."""
+    file = sign(own, story, 0)
+    with only_writer(own.parent / "db.sqlite"):
+        committing = start(own, "commit-milestone", str(file), "--json")
+        stored = own.parent / "data" / "milestones" / story.open.id.hex() / "6d32.json"
+        until(stored.exists)
+        time.sleep(0.2)  # by then it has met the lock, or will find it free
+    out, _ = committing.communicate(timeout=20)
+    assert json.loads(out)["in_database"] is True
+    assert [row["verdict"] for row in local(own)] == ["valid"]
 
 
 def test_what_an_unknown_distribution_is_said_to_have_is_stored_only_by_force(own: Path) -> None:

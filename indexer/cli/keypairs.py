@@ -34,6 +34,8 @@ class KeyPair(Output):
 
 def make(kind: str, path: Path, network: Network | None) -> KeyPair:
     """Make a key pair, its secret half at `path`. Raises KeyExists or FileUnusable."""
+    if not path.name:
+        raise errors.FileUnusable(f"{path} is a folder", hint="give a name for the signing key, such as oracle.skey")
     if path.suffix == ".vkey":
         raise errors.FileUnusable(f"{path} is a name for a verification key", hint="give a name that ends in .skey")
     key = generate()

@@ -1,7 +1,7 @@
 """Distributions for people: answers as tables, amounts in the token's decimals. Whatever came from the chain is escaped
 by `table`, or is a word, hex or bech32."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from indexer.cli.claims import Calculation
@@ -12,6 +12,7 @@ from indexer.cli.tokens import Tokens
 from indexer.cli.told import ada, shortened, table
 
 _MOST: Final = 50  # rows of a table that has no natural end; --json has all
+_LONGEST_ID: Final = 130  # as it is shown: 0x and 64 bytes; an attestation may name anything
 
 
 def status_in_words(status: Status, tokens: Tokens) -> str:
@@ -68,7 +69,7 @@ def state_in_words(state: DistributionContractState, tokens: Tokens) -> str:
     for milestone in state.milestones:
         lines += ["", *_milestone_in_words(milestone, token, tokens)]
     if state.other_signatures:
-        lines += ["", "signatures for milestones that it does not have", "", _signatures(state.other_signatures)]
+        lines += ["", "signatures for milestones that it does not have", "", *_signatures(state.other_signatures)]
     if state.events:
         lines += ["", "what happened", "", _events(state.events)]
     return "\n".join(lines)
@@ -123,20 +124,35 @@ def _milestone_in_words(one: MilestoneState, token: tuple[str, str], tokens: Tok
     ]
     yield _indented(table(("", "beneficiary", "amount", "vesting", ""), rows, frozenset((0, 2))))
     if one.signatures:
-        yield _indented(_signatures(one.signatures))
+        yield _indented("\n".join(_signatures(one.signatures)))
 
 
-def _signatures(signatures: Iterable[SignatureState]) -> str:
+def _signatures(signatures: Sequence[SignatureState]) -> Iterable[str]:
+    """All that count; of the others, of which strangers may publish any amount, the latest."""
+    others = sum(one.verdict != "valid" for one in signatures)
+    skip = iter(range(others - _MOST))
     rows = [
-        (shortened(one.oracle), one.milestone_id, _plain(one.verdict), one.source, one.slot, one.seen_at)
+        (shortened(one.oracle), _named(one.milestone_id), _plain(one.verdict), one.source, one.slot, one.seen_at)
         for one in signatures
+        if one.verdict == "valid" or next(skip, None) is None
     ]
-    return table(("signature of", "milestone", "verdict", "source", "slot", "seen"), rows, frozenset((4,)))
+    yield table(("signature of", "milestone", "verdict", "source", "slot", "seen"), rows, frozenset((4,)))
+    yield from _and_more(others)
 
 
 def _events(events: tuple[AnyEvent, ...]) -> str:
-    rows = [(one.time, one.slot, one.type, one.milestone_id, one.finality) for one in events[-_MOST:]]
+    rows = [
+        (one.time, one.slot, one.type, None if one.milestone_id is None else _named(one.milestone_id), one.finality)
+        for one in events[-_MOST:]
+    ]
     return table(("time", "slot", "event", "milestone", ""), rows, frozenset((1,)))
+
+
+def _named(milestone_id: str) -> str:
+    """A milestone's id where it can be one, else the beginning of what an attestation names instead."""
+    if len(milestone_id) <= _LONGEST_ID:
+        return milestone_id
+    return f"{shortened(milestone_id)} ({len(milestone_id) // 2 - 1:,} bytes)"
 
 
 def _indented(text: str) -> str:

@@ -571,6 +571,7 @@ def test_new_keys_are_cardano_cli_text_envelopes_and_never_overwrite(own: Path) 
     (folder / "other.vkey").touch()
     assert error(own, "keys", "new", "oracle", "--out", str(folder / "other.skey"))["code"] == "keys.exists"
     assert not (folder / "other.skey").exists()
+    assert error(own, "keys", "new", "oracle", "--out", ".", exit_code=2)["code"] == "config.file_unusable"
 
 
 def test_an_oracles_key_needs_no_configuration(tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
 """How commands show amounts and text to people."""
 
+from typing import Any
+
 import pytest
 
+from indexer.cli.states import DistributionContractState, SignatureState
 from indexer.cli.tokens import Tokens
 from indexer.cli.told import escaped, shortened, table
+from indexer.cli.words import state_in_words
 from indexer.config import TokenSection
 
 POLICY = "33" * 28
@@ -44,3 +48,32 @@ def test_what_a_terminal_would_obey_is_escaped_in_tables() -> None:
 def test_ids_are_shortened_and_words_are_not() -> None:
     """To what the command line takes for them."""
     assert (shortened("ab" * 32), shortened("m1")) == ("abababababababab…", "m1")
+
+
+def signature_of(oracle: str, milestone: str, verdict: str) -> SignatureState:
+    return SignatureState(
+        milestone_id=milestone,
+        oracle=oracle,
+        signature="",
+        source="chain",
+        verdict=verdict,
+        output_reference=None,
+        slot=1,
+        seen_at="2030-01-01T00:00:00Z",
+    )
+
+
+def test_what_strangers_publish_does_not_drown_what_counts() -> None:
+    """Of what is worth nothing the latest is shown, and of an id that is far too long its beginning."""
+    rubbish = [signature_of(f"{n:064x}", "0x" + "1b" * 6_000, "unknown_milestone") for n in range(200)]
+    valid = signature_of("ab" * 32, "m1", "valid")
+    amounts = ("amount_total", "amount_paid", "amount_left", "lovelace_per_payout", "keeper_fee_per_payout")
+    values: dict[str, Any] = dict.fromkeys(DistributionContractState.model_fields, "") | dict.fromkeys(amounts, 0)
+    values |= {"milestones": (), "events": (), "ended_by": None, "other_signatures": (valid, *rubbish)}
+    state = DistributionContractState.model_construct(**values)
+    told = state_in_words(state, TOKENS)
+    assert "abababababababab…  m1" in told
+    assert told.count("unknown milestone") == 50
+    assert told.count("0x1b1b1b1b1b1b1b… (6,000 bytes)") == 50
+    assert told.endswith("and 150 more: --json lists all")
+    assert max(map(len, told.splitlines())) < 150

@@ -26,6 +26,7 @@ def against(schedule: MilestoneSchedule, network: Network, policy: bytes, now_ms
     terms = schedule.terms()
     return [
         *_network(schedule, network),
+        *_token(terms, policy),
         *_oracles(terms),
         *_times(terms, now_ms),
         *_repeated(terms),
@@ -40,6 +41,11 @@ def _network(schedule: MilestoneSchedule, network: Network) -> Iterator[str]:
             f"allocations[0].beneficiary is {schedule.allocations[0].beneficiary}: an address {kind} is expected, "
             f"for the configuration says {network.name}"
         )
+
+
+def _token(terms: Distribution, policy: bytes) -> Iterator[str]:
+    if terms.token.policy_id == policy:
+        yield f"token.policy_id is {policy.hex()}: the contract's own, of state tokens; another one is expected"
 
 
 def _oracles(terms: Distribution) -> Iterator[str]:

@@ -4,12 +4,14 @@ Whoever runs the same command again learns from them that it is under way, or do
 be deleted once its transaction is in a block.
 """
 
+import asyncio
 import re
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
+from indexer.chain.block import OutputReference
 from indexer.edge.builder.signing import transaction_id
 from indexer.edge.envelopes import SIGNED, read_transaction, write_transaction
 from indexer.errors import IndexerError, SessionBroken
@@ -67,6 +69,10 @@ class Sent:
                 except (Expired, Superseded):
                     path.unlink(missing_ok=True)
                     continue
+                # Its first output is what it was for: where that is spent, there is nothing left to be done twice.
+                if done and not await node.utxo([OutputReference(delivery.id, 0)]):
+                    path.unlink(missing_ok=True)
+                    continue
             if not done:
                 raise UnderWay(
                     f"transaction {delivery.id.hex()} was sent for the same, and is in no block yet",
@@ -86,6 +92,7 @@ async def deliver(connect: Connect, signed: bytes, path: Path, say: Say) -> None
     """Send what the file at `path` holds, and wait for the block.
 
     Raises what `Delivery.run` raises; where it is open what becomes of it, the hint names the file, to send it again.
+    Where the node refuses it for good, a file that we wrote ourselves is deleted.
     """
     delivery = Delivery(connect, signed, say)
     try:
@@ -94,4 +101,6 @@ async def deliver(connect: Connect, signed: bytes, path: Path, say: Say) -> None
         waits = isinstance(error, SubmissionRefused) and error.verdict is Verdict.WAIT
         if waits or isinstance(error, SessionBroken | OutcomeUnknown):
             error.hint = f"`indexer submit {path}` looks for it, sends the same again, and waits for the block"
+        elif isinstance(error, SubmissionRefused) and _NAME.fullmatch(path.name):
+            await asyncio.to_thread(path.unlink, missing_ok=True)
         raise

@@ -1,7 +1,7 @@
 """Distributions funded, attested and taken back by commands alone, as processes on a devnet that is one too."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -115,7 +115,7 @@ def tell_wrongly(here: Town, distribution: str) -> None:
     here.do("attest", distribution, "m1", "--key", here.key(ORACLES[0]), "--publish", "--again", *pays(here, OWNER))
 
 
-def put_by_hand(here: Town, distribution: str, given: list[tuple[Wallet, bytes]]) -> None:
+def put_by_hand(here: Town, distribution: str, given: Sequence[tuple[Wallet, bytes]]) -> None:
     (coin,) = here.fund(STRANGER, 50 * ADA)
     outputs = tuple(
         paid(

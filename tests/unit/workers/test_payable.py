@@ -101,7 +101,7 @@ async def test_times_to_come_do_not_stand_in_the_way() -> None:
 
 
 async def test_ada_in_a_payout_counts_towards_its_minimum() -> None:
-    """An output to a key takes 39 bytes (map, keys and heads 5, address 29, amount 5), so (160 + 39) x 4,310 lovelace."""
+    """An output to a key takes 39 bytes (address 29, amount 5, the rest 5), so (160 + 39) x 4,310 lovelace."""
     yard, least = await furnished(), 857_690
     plain = replace(terms(allocation(0, least), token=ADA), lovelace_per_payout=0)
     await judged(yard, plain)

@@ -26,7 +26,7 @@ $(READY): requirements/dev.lock pyproject.toml hatch_build.py indexer/ogmios/sca
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-demo: $(READY)  ## follow a sample of real blocks into a database, and show what was found
+demo: $(READY)  ## make a promise on a devnet, have it attested until the quorum is met, and show it
 	@$(BIN)/indexer demo
 
 test: lint  ## ruff, mypy --strict and every test that takes less than a few minutes

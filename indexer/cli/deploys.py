@@ -57,7 +57,7 @@ def deploy(config: Config, means: Means, *, forever: bool, again: bool) -> Deplo
             raise ScriptPublished(f"the script {contract.hash.hex()} lies at {there.reference}")
         return Deploy(forever)
 
-    built = asyncio.run(prepare(config, means, contract, wanted, make, again=again))
+    built = asyncio.run(prepare(config, means, contract, wanted, make, again=again, runs_scripts=False))
     title = f"Publish the script {contract.hash.hex()}{', for ever' if forever else ''}"
     made = conclude(config, means, built, wanted, title)
     return Deployed(

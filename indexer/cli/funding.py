@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.asking import Distribution
 from indexer.cli.loading import load
 from indexer.cli.paying import Again, DryRun, OutFile, Payer, SigningKeys, Yes, means
 from indexer.cli.told import AsJson, Told, tell, told_apart
@@ -95,14 +96,7 @@ def withdraw_attestation(
 
 def reclaim(
     context: typer.Context,
-    distribution: Annotated[
-        str,
-        typer.Argument(
-            metavar="DISTRIBUTION|TRANSACTION#INDEX",
-            help="Its id, or at least the first 8 digits; or a stray output at the contract.",
-            show_default=False,
-        ),
-    ],
+    distribution: Distribution,
     signing_key: SigningKeys = None,
     address: Payer = None,
     yes: Yes = False,
@@ -110,7 +104,10 @@ def reclaim(
     out: OutFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take back what is left of a distribution, when all is paid or it has expired; or a stray output, at any time."""
+    """Take back what is left of a distribution, when all is paid or it has expired.
+
+    Or, at any time, a stray output at the contract: give TRANSACTION#INDEX instead of an id.
+    """
     from indexer.cli import gives_back
     from indexer.cli.tokens import Tokens
 

@@ -138,7 +138,7 @@ def _publish(
     async def make(_: Desk) -> Publish:
         return Publish(attestation)
 
-    built = asyncio.run(prepare(config, means, contract, wanted, make, again=again))
+    built = asyncio.run(prepare(config, means, contract, wanted, make, again=again, runs_scripts=False))
     deposit = built.outputs[0].lovelace
     title = (
         f"Publish the signature of oracle {oracle.hex()}\n"

@@ -16,6 +16,7 @@ from indexer.cli.checks import InitReport
 from indexer.cli.claims import Calculation
 from indexer.cli.commits import Commit
 from indexer.cli.demo import Demo
+from indexer.cli.demo_story import Story
 from indexer.cli.deploys import Deployed
 from indexer.cli.exports import Exported
 from indexer.cli.gives_back import GaveBack
@@ -49,6 +50,7 @@ MODELS: Final[tuple[type[BaseModel], ...]] = (
     Registration,
     Rewound,
     Status,
+    Story,
     Submitted,
 )
 

@@ -194,16 +194,20 @@ async def prepare(
     make: Callable[[Desk], Awaitable[Intent]],
     *,
     again: bool = False,
+    runs_scripts: bool = True,
 ) -> Built:
     """The unsigned transaction for what `make` intends. `wanted` names the purpose (`workers.sent.purpose`).
+
+    Where no script runs, it does not matter whether the script is published.
 
     Raises what `look`, `Sent.refuse_twice`, `make` and `build` raise.
     """
     connect = connector(config)
     await Sent(config.data.directory).refuse_twice(connect, wanted, again=again)
     say(f"looking at the chain, and for coins at {text_of(means.payer)}")
+    where = await search(config, contract) if runs_scripts else Search(None, ())
     async with connect() as there:
-        around, purse = await look(there, config.chain, contract, await search(config, contract), means.payer)
+        around, purse = await look(there, config.chain, contract, where, means.payer)
         assert purse is not None
         intent = await make(Desk(there, around, purse))
         built = await build(intent, around, purse, there.evaluate)

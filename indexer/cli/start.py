@@ -37,13 +37,22 @@ def demo(
     directory: Annotated[
         Path, typer.Option(help="Where the database goes; one from an earlier demo is replaced.")
     ] = Path("demo"),
+    recorded: Annotated[
+        bool, typer.Option("--recorded", help="Follow a sample of real blocks instead, and show what was found.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Follow a sample of real blocks into a database, and show what was found: no node, no set-up."""
-    from indexer.cli.demo import play
-
+    """Make a promise on a devnet, have oracles attest it until the quorum is met, and show it: no node, no set-up."""
+    say = typer.echo if not as_json else _silent
     with told_apart(as_json):
-        tell(asyncio.run(play(directory, typer.echo if not as_json else _silent)), as_json)
+        if recorded:
+            from indexer.cli.demo import play
+
+            tell(asyncio.run(play(directory, say)), as_json)
+            return
+        from indexer.cli.demo_story import tell_story
+
+        tell(tell_story(directory, say), as_json)
 
 
 def _silent(_text: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -268,19 +269,33 @@ async def test_init_writes_a_configuration_once_and_checks_what_it_names(tmp_pat
         assert other.returncode == 1
 
 
-def test_the_demo_ends_with_a_database_to_query(tmp_path: Path) -> None:
+def test_the_demo_tells_a_story_that_ends_with_a_quorum_and_a_database(tmp_path: Path) -> None:
+    """Twice in the same directory, whatever the environment says; exit 0."""
+    demo = [*INDEXER, "demo", "--directory", str(tmp_path / "demo")]
+    environment = os.environ | {"INDEXER__OGMIOS__URL": "ws://127.0.0.1:9"}
+    told = json.loads(subprocess.run([*demo, "--json"], capture_output=True, check=True, env=environment).stdout)
+    first, second = told["distribution"]["milestones"]
+    assert (first["quorum_status"], first["signatures_valid"]) == ("met", 2)
+    assert (second["quorum_status"], second["signatures_valid"]) == ("pending", 0)
+    assert sorted(one["source"] for one in first["signatures"]) == ["chain", "local"]
+    assert told["seconds"] < 60
+    amounts = [
+        row["amount"] for row in select(Path(told["database"]), "SELECT amount FROM allocations ORDER BY amount")
+    ]
+    assert amounts == [25_000_000, 40_000_000, 60_000_000]
+    words = subprocess.run(demo, capture_output=True, check=True, text=True).stdout
+    assert "quorum met" in words
+    assert str(tmp_path / "demo" / "indexer.sqlite") in words
+
+
+def test_the_demo_of_recorded_blocks_ends_with_a_database_to_query(tmp_path: Path) -> None:
     """Exit 0, figures as counted independently, the path of the database in the last lines."""
-    told = json.loads(
-        subprocess.run(
-            [*INDEXER, "demo", "--directory", str(tmp_path / "demo"), "--json"], capture_output=True, check=True
-        ).stdout
-    )
+    demo = [*INDEXER, "demo", "--recorded", "--directory", str(tmp_path / "demo")]
+    told = json.loads(subprocess.run([*demo, "--json"], capture_output=True, check=True).stdout)
     assert (told["blocks"], len(told["watches"])) == (100, 5)
     assert {25, 12, 37, 2, 1} == {watch["outputs"] for watch in told["watches"]}
     assert len(outputs(Path(told["database"]))) == 77
-    words = subprocess.run(
-        [*INDEXER, "demo", "--directory", str(tmp_path / "demo")], capture_output=True, check=True, text=True
-    ).stdout
+    words = subprocess.run(demo, capture_output=True, check=True, text=True).stdout
     assert str(tmp_path / "demo" / "indexer.sqlite") in words
 
 

@@ -125,6 +125,12 @@ def test_a_script_that_is_not_published_any_more(here: Town) -> None:
     here.configure(f"{'ab' * 32}#0")
     error = refused(here, "contract.reference_spent", *registers(here))
     assert "ab" * 32 in error["message"]
+    assert "deploy" in error["hint"]
+    again = done(here, "deploy", "--again", "--dry-run", *pays(here))  # the way out is open
+    assert again["transaction"]["state"] == "dry_run"
+    plain = next(coin for coin in here.coins(FUNDER) if "script" not in coin)
+    here.configure(f"{plain['transaction']['id']}#{plain['index']}")
+    refused(here, "builder.script_not_published", *registers(here))
     here.configure()
     (path,) = (here.folder / "data" / "transactions").glob("deploy-*")
     published = path.name.split(".")[1]

@@ -151,6 +151,8 @@ def register(config: Config, means: Means, path: Path, *, submit: bool, again: b
         name = purpose("register", contract.hash, MILESTONE_DATUM.encode(terms))
         built = asyncio.run(prepare(config, means, contract, name, _intent(terms, found), again=again or not wanted))
         if wanted:
+            for warning in _warnings(terms, found):  # before anybody agrees
+                say(f"warning: {warning}")
             token = terms.token.policy_id.hex(), terms.token.asset_name.hex()
             total = Tokens.of(config.token).amount(*token, sum(each.token_amount for each in terms.allocations))
             title = (
@@ -216,13 +218,6 @@ def _told(
         assert isinstance(built.intent, Create)
         seed = built.intent.seed.reference
         name = distribution_id(Seed(seed.transaction_id, seed.index), terms)
-    checks = tuple(_milestone(terms, one) for one in found.milestones)
-    costly = [one.milestone_id for one in checks if one.keeper_gain < 0]
-    worth = [
-        f"a release of {milestone} costs its keeper more than it gets (keeper_fee_per_payout is "
-        f"{terms.keeper_fee_per_payout}): only a keeper who sponsors it will send it"
-        for milestone in costly
-    ]
     return Registration(
         network=config.chain.name,
         contract=contract.hash.hex(),
@@ -236,14 +231,25 @@ def _told(
         amount_total=sum(each.token_amount for each in terms.allocations),
         beneficiaries=schedules.beneficiaries(schedule),
         allocations=len(terms.allocations),
-        milestones=checks,
+        milestones=tuple(_milestone(terms, one) for one in found.milestones),
         lovelace_promised=found.locked.promise,
         lovelace_reserve=found.locked.reserve,
         lovelace_locked=found.locked.total,
         creation=Cost.of(found.creation if built is None else built),
-        warnings=(*schedules.warnings(terms), *worth),
+        warnings=_warnings(terms, found),
         transaction=made,
     )
+
+
+def _warnings(terms: Distribution, found: Payable) -> tuple[str, ...]:
+    checks = [_milestone(terms, one) for one in found.milestones]
+    worth = [
+        f"a release of {one.milestone_id} costs its keeper more than it gets (keeper_fee_per_payout is "
+        f"{terms.keeper_fee_per_payout}): only a keeper who sponsors it will send it"
+        for one in checks
+        if one.keeper_gain < 0
+    ]
+    return *schedules.warnings(terms), *worth
 
 
 def _milestone(terms: Distribution, one: MilestoneCost) -> MilestoneCheck:

@@ -111,7 +111,8 @@ def _give_back(
         coins[:] = _there(await desk.node.utxo([reference]), reference)
         return Reclaim(coins[0]) if reclaims else Withdraw(coins[0])
 
-    built = asyncio.run(prepare(config, means, contract, wanted, make))
+    # Done before, the output is not there: that says it better.
+    built = asyncio.run(prepare(config, means, contract, wanted, make, again=True))
     output = coins[0].output
     title = f"Take back {ada(output.lovelace)} ada{', with tokens,' if output.assets else ''} out of {reference}"
     made = conclude(config, means, built, wanted, title)

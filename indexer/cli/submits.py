@@ -92,7 +92,7 @@ def _shown(found: Read, coins: list[Coin]) -> str:
     """What it spends and pays."""
     by_reference = {coin.reference: coin for coin in coins}
     lines = [f"Transaction {found.id.hex()}, fee {ada(found.fee)} ada"]
-    spent = [by_reference[reference].output for reference in found.inputs]
+    spent = [by_reference[reference].output for reference in found.inputs if reference in by_reference]
     lines += [f"  spends  {ada(one.lovelace)} ada{_with(len(one.assets))} at {one.address}" for one in spent]
     lines += [
         f"  pays    {ada(one.lovelace)} ada{_with(len(one.assets))} to {text_of(one.address)}" for one in found.outputs

@@ -4,14 +4,11 @@ The command runs in this process, a node beside it; exit codes are those of the 
 """
 
 import copy
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from indexer.cli.main import app
 from indexer.devnet.ledger.addresses import address_text
 from tests.e2e.test_funding import FUNDER, ORACLES, allocation, schedule
 from tests.support.promises import OURS
@@ -167,10 +164,9 @@ def refused(here: Town, path: str, *codes: str) -> Json:
     """The error of a registration that is to be submitted; nothing was written, nothing was spent."""
     key = here.key(FUNDER)
     before = files(here), here.coins(FUNDER)
-    arguments = ["--config", str(here.config), "register-milestone", path, "--submit", "--yes", "--signing-key", key]
-    done = CliRunner().invoke(app, [*arguments, "--json"])
-    assert done.exit_code == 1, done.output
-    found: Json = json.loads(done.stdout)["error"]
+    exit_code, said = here.run("register-milestone", path, "--submit", "--yes", "--signing-key", key)
+    assert exit_code == 1, said
+    found: Json = said["error"]
     assert found["code"] in codes
     assert found["hint"]
     assert (files(here), here.coins(FUNDER)) == before

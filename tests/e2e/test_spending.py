@@ -1,7 +1,6 @@
 """Every way that a command that spends can go wrong: a sentence, a hint, an exit code; nothing is spent twice, and the
 next run does the right thing. The commands run in this process, the node beside it."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,30 +24,8 @@ def here(tmp_path: Path) -> Iterator[Town]:
     with town(tmp_path) as found:
         found.fund(FUNDER, 500 * ADA, 100 * ADA)
         found.mint(FUNDER, 1_000_000)
-        found.configure(done(found, "deploy", *pays(found))["reference"])
+        found.configure(found.do("deploy", *pays(found))["reference"])
         yield found
-
-
-def run(here: Town, *arguments: str) -> tuple[int, Json]:
-    """A command in this process: its exit code, and what it says."""
-    found = CliRunner().invoke(app, ["--config", str(here.config), *arguments, "--json"])
-    assert found.exception is None or isinstance(found.exception, SystemExit), found.output
-    return found.exit_code, json.loads(found.stdout)
-
-
-def done(here: Town, *arguments: str) -> Json:
-    exit_code, said = run(here, *arguments)
-    assert exit_code == 0, said
-    return said
-
-
-def refused(here: Town, code: str, *arguments: str, exit_code: int = 1) -> Json:
-    """The error of a command; it has a sentence and a hint."""
-    found, said = run(here, *arguments)
-    assert (found, said["error"]["code"]) == (exit_code, code), said
-    assert said["error"]["message"]
-    assert said["error"]["hint"]
-    return dict(said["error"])
 
 
 def registers(here: Town, *more: str) -> tuple[str, ...]:
@@ -65,7 +42,7 @@ def distributions(here: Town) -> int:
     """How many there are, once all that waits is in a block."""
     here.control("blocks", count=1)
     here.follow()
-    return sum(done(here, "check-status")["distributions"].values())
+    return sum(here.do("check-status")["distributions"].values())
 
 
 # --- who pays
@@ -74,13 +51,13 @@ def distributions(here: Town) -> int:
 def test_who_has_nothing_is_told_what_is_missing(here: Town) -> None:
     """No coin at all, dust, and ada that lies with tokens."""
     commands = ("deploy", "--again", *pays(here, POOR))
-    assert "0 lovelace in coins of ada alone" in refused(here, "builder.funds_missing", *commands)["message"]
+    assert "0 lovelace in coins of ada alone" in here.refused("builder.funds_missing", *commands)["message"]
     here.fund(POOR, ADA, ADA)
-    assert "2000000 lovelace in coins of ada alone" in refused(here, "builder.funds_missing", *commands)["message"]
+    assert "2000000 lovelace in coins of ada alone" in here.refused("builder.funds_missing", *commands)["message"]
     here.mint(POOR, 5)
-    assert "coins with tokens" in refused(here, "builder.funds_missing", *commands)["message"]
+    assert "coins with tokens" in here.refused("builder.funds_missing", *commands)["message"]
     here.fund(POOR, 30 * ADA)
-    done(here, *commands)
+    here.do(*commands)
 
 
 def test_who_lacks_the_token_is_told_how_much(here: Town) -> None:
@@ -88,22 +65,22 @@ def test_who_lacks_the_token_is_told_how_much(here: Town) -> None:
     path = here.write("poor.json", schedule(funder=POOR.hash.hex()))
     here.fund(POOR, 100 * ADA, 10 * ADA)
     arguments = ("register-milestone", path, "--submit", *pays(here, POOR))
-    assert "5000 of the token" in refused(here, "builder.tokens_missing", *arguments)["message"]
+    assert "5000 of the token" in here.refused("builder.tokens_missing", *arguments)["message"]
     here.mint(POOR, 5_000)
-    done(here, *arguments)
+    here.do(*arguments)
 
 
 def test_who_pays_has_to_be_said_and_has_to_fit(here: Town) -> None:
     """No key; a key that others can read; an address of another network, of a script, of another key."""
-    assert refused(here, "wallet.payer_missing", "deploy", "--again", "--yes", exit_code=2)
+    assert here.refused("wallet.payer_missing", "deploy", "--again", "--yes", exit_code=2)
     open_to_all = here.folder / "open.skey"
     open_to_all.write_text("00" * 32)
     open_to_all.chmod(0o644)
-    refused(here, "config.file_unusable", "deploy", "--signing-key", str(open_to_all), "--yes", exit_code=2)
+    here.refused("config.file_unusable", "deploy", "--signing-key", str(open_to_all), "--yes", exit_code=2)
     for address in (Somebody("funder", 1).address, bytes([0x70]) + bytes(28), POOR.address):
         given = ("deploy", "--address", address_text(address), *pays(here))
-        refused(here, "wallet.payer_unusable", *given, exit_code=2)
-    refused(here, "wallet.payer_unusable", "deploy", "--address", "addr1", *pays(here), exit_code=2)
+        here.refused("wallet.payer_unusable", *given, exit_code=2)
+    here.refused("wallet.payer_unusable", "deploy", "--address", "addr1", *pays(here), exit_code=2)
 
 
 # --- the node, and the script
@@ -112,33 +89,33 @@ def test_who_pays_has_to_be_said_and_has_to_fit(here: Town) -> None:
 def test_a_node_that_is_not_there_or_of_another_network(here: Town) -> None:
     """Exit codes 3 and 1; nothing was written down as sent."""
     here.configure(url="ws://127.0.0.1:9")
-    refused(here, "ogmios.unreachable", *registers(here), exit_code=3)
+    here.refused("ogmios.unreachable", *registers(here), exit_code=3)
     here.configure()
     text = here.config.read_text().replace('network = "devnet"', 'network = "preview"')
     here.config.write_text(text)
-    refused(here, "chain.wrong_network", *registers(here))
+    here.refused("chain.wrong_network", *registers(here))
     assert sent(here) == []
 
 
 def test_a_script_that_is_not_published_any_more(here: Town) -> None:
     """The configuration names a spent output; without the name the script travels along, and it works."""
     here.configure(f"{'ab' * 32}#0")
-    error = refused(here, "contract.reference_spent", *registers(here))
+    error = here.refused("contract.reference_spent", *registers(here))
     assert "ab" * 32 in error["message"]
     assert "deploy" in error["hint"]
-    again = done(here, "deploy", "--again", "--dry-run", *pays(here))  # the way out is open
+    again = here.do("deploy", "--again", "--dry-run", *pays(here))  # the way out is open
     assert again["transaction"]["state"] == "dry_run"
     plain = next(coin for coin in here.coins(FUNDER) if "script" not in coin)
     here.configure(f"{plain['transaction']['id']}#{plain['index']}")
-    refused(here, "builder.script_not_published", *registers(here))
+    here.refused("builder.script_not_published", *registers(here))
     here.configure()
     (path,) = (here.folder / "data" / "transactions").glob("deploy-*")
     published = path.name.split(".")[1]
     (coin,) = [coin for coin in here.coins(FUNDER) if coin["transaction"]["id"] == published and coin["index"] == 0]
     spend_script(here, coin)
-    found = done(here, *registers(here))
+    found = here.do(*registers(here))
     assert found["transaction"]["size"] > 4_136  # the script among it
-    done(here, "deploy", *pays(here))
+    here.do("deploy", *pays(here))
 
 
 def spend_script(here: Town, shown: Json) -> None:
@@ -150,13 +127,13 @@ def spend_script(here: Town, shown: Json) -> None:
 
 def test_the_script_is_not_published_twice_by_accident(here: Town) -> None:
     """Whether it is known from a file, the configuration or the payer's coins."""
-    refused(here, "transaction.done_before", "deploy", *pays(here))
+    here.refused("transaction.done_before", "deploy", *pays(here))
     for path in (here.folder / "data" / "transactions").iterdir():
         path.unlink()
-    refused(here, "contract.already_published", "deploy", *pays(here))
+    here.refused("contract.already_published", "deploy", *pays(here))
     here.configure()
-    refused(here, "contract.already_published", "deploy", *pays(here))
-    forever = done(here, "deploy", "--again", "--forever", *pays(here))
+    here.refused("contract.already_published", "deploy", *pays(here))
+    forever = here.do("deploy", "--again", "--forever", *pays(here))
     assert here.unspent(forever["reference"])
     assert forever["forever"]
 
@@ -168,9 +145,9 @@ def test_a_lost_reply_is_looked_into_before_anything_else(here: Town) -> None:
     """The transaction is in a block, and one distribution is there."""
     before = held_by(here, FUNDER)
     here.control("lose-replies", count=1)
-    found = done(here, *registers(here))
+    found = here.do(*registers(here))
     assert held_by(here, FUNDER)[0] == before[0] - found["transaction"]["cost"]
-    refused(here, "transaction.done_before", *registers(here))
+    here.refused("transaction.done_before", *registers(here))
     assert distributions(here) == 1
 
 
@@ -179,56 +156,56 @@ def test_a_refusal_is_told_in_words_and_the_next_run_is_accepted(here: Town, cod
     """Exit code 4; nothing is spent; the same command then makes one distribution."""
     before = held_by(here, FUNDER)
     here.control("reject", code=code)
-    error = refused(here, "ledger.submission_refused", *registers(here), exit_code=4)
+    error = here.refused("ledger.submission_refused", *registers(here), exit_code=4)
     assert f"{code}" in error["message"]
     assert held_by(here, FUNDER) == before
-    done(here, *registers(here))
+    here.do(*registers(here))
     assert distributions(here) == 1
 
 
 def test_a_full_mempool_is_a_matter_of_sending_the_same_again(here: Town) -> None:
     """The hint names the file, and until that is settled the same command does not build another one."""
     here.control("reject", code=3997)
-    error = refused(here, "ledger.submission_refused", *registers(here), exit_code=4)
+    error = here.refused("ledger.submission_refused", *registers(here), exit_code=4)
     (path,) = sent(here)
     assert error["hint"].startswith(f"`indexer submit {path}`")
-    assert str(path) in refused(here, "transaction.under_way", *registers(here))["hint"]
-    done(here, "submit", str(path))
-    done(here, "submit", str(path))
-    refused(here, "transaction.done_before", *registers(here))
+    assert str(path) in here.refused("transaction.under_way", *registers(here))["hint"]
+    here.do("submit", str(path))
+    here.do("submit", str(path))
+    here.refused("transaction.done_before", *registers(here))
     assert distributions(here) == 1
 
 
 def test_a_chain_that_moves_between_building_and_sending(here: Town) -> None:
     """Somebody spends the coin that the unsigned transaction is built on: it is superseded, and a new one works."""
     path, unsigned = here.write("cold.json", schedule(keeper_fee_per_payout=510_000)), str(here.folder / "cold.tx")
-    found = done(here, "register-milestone", path, "--address", FUNDER.text, "--out", unsigned)
-    done(here, *registers(here))
+    found = here.do("register-milestone", path, "--address", FUNDER.text, "--out", unsigned)
+    here.do(*registers(here))
     signature = here.write("cold.witness", witness(FUNDER, bytes.fromhex(found["transaction"]["transaction_id"])))
-    refused(here, "transaction.superseded", "submit", unsigned, "--witness", signature, "--yes", exit_code=4)
+    here.refused("transaction.superseded", "submit", unsigned, "--witness", signature, "--yes", exit_code=4)
     assert distributions(here) == 1
 
 
 def test_a_transaction_whose_time_is_over(here: Town) -> None:
     """Signed elsewhere, and too late: it is said, and the next one works."""
     path, unsigned = here.write("cold.json", schedule()), str(here.folder / "cold.tx")
-    found = done(here, "register-milestone", path, "--address", FUNDER.text, "--out", unsigned)
+    found = here.do("register-milestone", path, "--address", FUNDER.text, "--out", unsigned)
     here.control("time", slots=5 * 3600)
     here.control("blocks", count=1)
     signature = here.write("cold.witness", witness(FUNDER, bytes.fromhex(found["transaction"]["transaction_id"])))
-    refused(here, "transaction.expired", "submit", unsigned, "--witness", signature, "--yes", exit_code=4)
-    done(here, *registers(here))
+    here.refused("transaction.expired", "submit", unsigned, "--witness", signature, "--yes", exit_code=4)
+    here.do(*registers(here))
     assert distributions(here) == 1
 
 
 def test_a_transaction_that_never_came_is_forgotten_when_its_time_is_over(here: Town) -> None:
     """What was sent in vain does not stand in the way for ever."""
     here.control("reject", code=3997)
-    refused(here, "ledger.submission_refused", *registers(here), exit_code=4)
+    here.refused("ledger.submission_refused", *registers(here), exit_code=4)
     (path,) = sent(here)
     here.control("time", slots=5 * 3600)
     here.control("blocks", count=1)
-    done(here, *registers(here))
+    here.do(*registers(here))
     assert path not in sent(here)
     assert distributions(here) == 1
 
@@ -246,7 +223,7 @@ def test_a_file_that_holds_no_transaction(here: Town, content: str, code: str) -
     """It is said what is wrong with it."""
     path = here.folder / "file.tx"
     path.write_text(content)
-    refused(here, code, "submit", str(path), "--yes")
+    here.refused(code, "submit", str(path), "--yes")
 
 
 def test_options_that_do_not_go_together_are_a_matter_of_usage(here: Town) -> None:
@@ -262,10 +239,10 @@ def test_options_that_do_not_go_together_are_a_matter_of_usage(here: Town) -> No
 
 def test_an_attestation_needs_who_pays(here: Town) -> None:
     """And its payer may be anybody."""
-    found = done(here, *registers(here))
+    found = here.do(*registers(here))
     here.follow()
     signs = ("attest", found["distribution_id"], "m1", "--key", here.key(ORACLES[0]), "--publish")
-    refused(here, "wallet.payer_missing", *signs, "--yes", exit_code=2)
+    here.refused("wallet.payer_missing", *signs, "--yes", exit_code=2)
     here.fund(OWNER, 20 * ADA)
-    published = done(here, *signs, *pays(here, OWNER))
+    published = here.do(*signs, *pays(here, OWNER))
     assert published["refund_to"] == OWNER.hash.hex()

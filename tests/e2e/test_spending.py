@@ -246,3 +246,55 @@ def test_an_attestation_needs_who_pays(here: Town) -> None:
     here.fund(OWNER, 20 * ADA)
     published = here.do(*signs, *pays(here, OWNER))
     assert published["refund_to"] == OWNER.hash.hex()
+
+
+def test_somebody_else_may_pay_where_the_funder_signs_too(here: Town) -> None:
+    """The funder's coins stay as they are; without the funder's key it is refused at once."""
+    path = here.write("paid.json", schedule(token="ada", lovelace_per_payout=1_000_000))
+    here.fund(OWNER, 60 * ADA, 10 * ADA)
+    before = held_by(here, FUNDER)
+    here.refused("schedule.refused", "register-milestone", path, "--submit", *pays(here, OWNER))
+    both = ("--signing-key", here.key(OWNER), "--signing-key", here.key(FUNDER), "--yes")
+    found = here.do("register-milestone", path, "--submit", *both)
+    assert sorted(found["transaction"]["signers"]) == sorted([OWNER.hash.hex(), FUNDER.hash.hex()])
+    assert held_by(here, FUNDER) == before
+    assert held_by(here, OWNER)[0] == 70 * ADA - found["transaction"]["cost"]
+
+
+def test_coins_at_an_address_with_a_stake_part_are_spent_and_come_back_there(here: Town) -> None:
+    """--address names it; the key is that of its payment part."""
+    staked = bytes([0x00]) + FUNDER.hash + OWNER.hash
+    told = here.control("faucet", address=address_text(staked), lovelace=50 * ADA)
+    before = held_by(here, FUNDER)
+    found = here.do("deploy", "--again", "--address", address_text(staked), *pays(here))
+    assert found["transaction"]["payer"] == address_text(staked)
+    assert held_by(here, FUNDER) == before
+    left = here.asked("queryLedgerState/utxo", addresses=[address_text(staked)])
+    assert told["transaction"] not in {coin["transaction"]["id"] for coin in left}
+    lovelace = sum(coin["value"]["ada"]["lovelace"] for coin in left)
+    assert lovelace == 50 * ADA - found["transaction"]["fee"]  # the deposit lies there too
+
+
+def test_a_fork_that_drops_the_transaction_leaves_the_command_a_way_out(here: Town) -> None:
+    """It was in a block; the block is gone, and the transaction with it: the same bytes are sent again."""
+    found = here.do(*registers(here))
+    (path,) = sent(here)
+    here.control("fork", depth=3, blocks=4, drop=[found["transaction"]["transaction_id"]])
+    here.control("blocks", count=1)  # what else was in the blocks that are gone
+    assert not here.unspent(found["reference"])
+    assert str(path) in here.refused("transaction.under_way", *registers(here))["hint"]
+    here.do("submit", str(path))
+    assert here.unspent(found["reference"])
+    assert distributions(here) == 1
+
+
+def test_a_script_among_the_outputs_that_are_followed_is_found(here: Town) -> None:
+    """Nobody names it: whoever published it is watched. Others refer to it, and do not publish it again."""
+    here.configure()
+    here.config.write_text(here.config.read_text() + f'[[watch]]\ncredential = "{FUNDER.hash.hex()}"\nkind = "key"\n')
+    here.follow()
+    here.fund(POOR, 60 * ADA, 60 * ADA)
+    here.refused("contract.already_published", "deploy", *pays(here, POOR))
+    path = here.write("poor.json", schedule(funder=POOR.hash.hex(), token="ada", lovelace_per_payout=1_000_000))
+    found = here.do("register-milestone", path, "--submit", *pays(here, POOR))
+    assert found["transaction"]["size"] < 4_136  # without the script

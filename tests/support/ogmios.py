@@ -59,7 +59,8 @@ class Session:
 class FakeOgmios:
     """The server: `async with FakeOgmios(chain, forks=[…], faults=[…]) as ogmios: … ogmios.url …`.
 
-    `hidden` blocks at the end of the chain have not arrived yet; with `grow_s` one arrives every so often.
+    `hidden` blocks at the end of the chain have not arrived yet; with `grow_s` one arrives every so often,
+    as long as somebody is connected.
     `styles` are how answers to nextBlock are written, in turn (None: as Ogmios writes). `pace_s` passes before
     every block. What was seen is in `connections`, `served`, `asked`, `peak_in_flight`, `fired`.
     """
@@ -247,7 +248,8 @@ class FakeOgmios:
         if self.grow_s and self.hidden:
 
             def arrive() -> None:
-                self.reveal(1)
+                if self.sessions:
+                    self.reveal(1)
                 self._grow()
 
             self._after(self.grow_s, arrive)

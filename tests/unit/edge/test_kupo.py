@@ -436,15 +436,16 @@ async def test_silence_and_dripping_end_at_their_limits() -> None:
             await writer.drain()
             await asyncio.sleep(0.01)
 
-    for handler, sentence in (
-        (silent, "did not go on answering within 0.1 s"),
-        (stuck, "did not go on answering within 0.1 s"),
-        (dripping, "did not end within 0.4 s"),
+    silence, overall = Limits(silence_s=0.1, overall_s=30.0), Limits(silence_s=30.0, overall_s=0.4)
+    for handler, limits, sentence in (
+        (silent, silence, "did not go on answering within 0.1 s"),
+        (stuck, silence, "did not go on answering within 0.1 s"),
+        (dripping, overall, "did not end within 0.4 s"),
     ):
         gone.clear()
         async with saying(handler) as liar:
             with pytest.raises(errors.KupoTimedOut, match=sentence):
-                await ask(liar.url, Limits(silence_s=0.1, overall_s=0.4))
+                await ask(liar.url, limits)
             gone.set()
 
 

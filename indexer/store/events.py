@@ -6,7 +6,7 @@ from typing import Final
 
 from aiosqlite import Connection
 
-from indexer.chain.point import BlockHeight
+from indexer.chain.point import BlockHeight, Checkpoint, Origin, Slot, Tip
 from indexer.domain.events import Event
 from indexer.plutus.identity import shown_milestone
 from indexer.store.lists import listed
@@ -24,8 +24,12 @@ TOLD: Final = "SELECT event_id FROM event WHERE event_id IN (SELECT value FROM j
 DELAY: Final = "INSERT OR IGNORE INTO event_delayed VALUES (?)"
 DELAYED: Final = "DELETE FROM event_delayed WHERE (SELECT recover_height IS NULL FROM chain) RETURNING distribution_id"
 GOES: Final = "UPDATE event SET gone = 1 WHERE event_id = ?"
+FORGET_REJECTED: Final = """
+    UPDATE event SET gone = 1
+    WHERE slot > ? AND type = 'attestation.rejected' AND origin = 'chain' AND gone = 0"""
 FALL_BACK: Final = """
     UPDATE chain SET recover_height = max(coalesce(recover_height, 0), coalesce(cursor_height, 0))"""
+CATCH_UP: Final = "UPDATE chain SET recover_height = max(coalesce(recover_height, 0), ?)"
 RECOVERED: Final = "UPDATE chain SET recover_height = NULL WHERE recover_height <= ?"
 RETRACT: Final = """
     UPDATE event SET turns = turns + 1
@@ -35,8 +39,9 @@ RETRACT: Final = """
 async def reconcile(db: Connection, distributions: Iterable[bytes], holding: Iterable[Event], *, whole: bool) -> None:
     """Of these distributions, exactly the events in `holding` hold. Others that were known are gone, for now.
 
-    After a rollback, until the old height is reached again, what a file shows is not told if it never was: a signature
-    in a file may seem to count only because the same oracle's on the chain is about to come back.
+    After a rollback, until the old height is reached again, and in a new database until it has caught up, what a file
+    shows is not told if it never was: a signature in a file may seem to count only because the same oracle's on the
+    chain is about to come.
     Unless `whole`, an attestation that was rejected stays so: there may be any amount of them, and `holding` has only
     the new ones.
     """
@@ -65,6 +70,18 @@ async def _in_time(db: Connection, holding: Iterable[Event]) -> list[Event]:
 async def fall_back(db: Connection) -> None:
     """The chain falls back from where the cursor stands: nothing is retracted before it is there again."""
     await db.execute(FALL_BACK)
+
+
+async def catch_up(db: Connection, start: Checkpoint, tip: Tip | Origin) -> None:
+    """The chain is read from its start up to this tip: what it shows on the way may have been told by files too."""
+    if isinstance(tip, Tip) and tip.point != start.place:
+        await db.execute(CATCH_UP, (tip.height,))
+
+
+async def forget_rejected(db: Connection, to: Slot) -> None:
+    """The attestations that were rejected after the slot are gone, for now: `reconcile` looks at none of them unless
+    it has the whole of a distribution."""
+    await db.execute(FORGET_REJECTED, (to,))
 
 
 async def settle(db: Connection, height: BlockHeight | None) -> list[bytes]:

@@ -63,6 +63,7 @@ TOUCHED: Final = """
     UNION SELECT distribution_id FROM distribution WHERE ended_slot > ?1
     UNION SELECT distribution_id FROM state_output WHERE slot > ?1
     UNION SELECT distribution_id FROM signature WHERE slot > ?1 AND source <> 'local'"""
+UNBORN: Final = "SELECT distribution_id FROM distribution WHERE created_slot > ?"
 FORGET_DISTRIBUTIONS: Final = "DELETE FROM distribution WHERE created_slot > ?"
 FORGET_ALLOCATIONS: Final = "DELETE FROM allocation WHERE created_slot > ?"
 FORGET_MILESTONES: Final = "DELETE FROM milestone WHERE created_slot > ?"
@@ -138,21 +139,28 @@ async def apply(db: Connection, deltas: Iterable[Delta], network: Network) -> li
 
 
 async def rollback(db: Connection, to: Slot, network: Network) -> None:
-    """Forget what every block after the slot said. What was received off the chain stays."""
-    touched = [bytes.fromhex(name) for (name,) in await db.execute_fetchall(TOUCHED, (to,))]
+    """Forget what every block after the slot said. What was received off the chain stays.
+
+    Of a distribution that stays, so do the verdicts on what the chain still shows: what came later has no say in them.
+    """
+    touched = {bytes.fromhex(name) for (name,) in await db.execute_fetchall(TOUCHED, (to,))}
+    unborn = {bytes.fromhex(name) for (name,) in await db.execute_fetchall(UNBORN, (to,))}
     for statement in ROLLBACK:
         await db.execute(statement, (to,))
     await events.fall_back(db)
-    await reassess(db, touched, network)
+    await events.forget_rejected(db, to)
+    await reassess(db, unborn, network, whole=True)
+    await reassess(db, touched - unborn, network)
 
 
-async def reassess(db: Connection, distributions: Iterable[bytes], network: Network) -> None:
-    """Write anew what follows from the rows of these distributions: verdicts, quorums, events."""
+async def reassess(db: Connection, distributions: Iterable[bytes], network: Network, *, whole: bool = False) -> None:
+    """Write anew what follows from the rows of these distributions: quorums, events, and verdicts on what counts or is
+    local; on all signatures, if `whole`."""
     wanted = set(distributions)
     if not wanted:
         return
-    lives, known = await load_with_rows(db, wanted, wanted)
-    await _settle(db, _Rows(), lives.values(), known, network, whole=True)
+    lives, known = await load_with_rows(db, wanted, wanted if whole else frozenset())
+    await _settle(db, _Rows(), lives.values(), known, network, whole=whole)
 
 
 async def add_local(

@@ -25,7 +25,7 @@ from indexer.ogmios.replies import AskLater, Effect, FindIntersection, NextBlock
 from indexer.ogmios.sieve import Sieve
 from indexer.status import FollowerStatus, Phase
 from indexer.step import Step
-from indexer.store import checkpoints, projection, watches
+from indexer.store import checkpoints, events, projection, watches
 from indexer.store.db import named_errors, transaction
 from indexer.store.goback import rewind
 from indexer.workers.batch import Batch
@@ -177,6 +177,7 @@ class Follower:
         async with transaction(self._db):
             if self._standing.since is None:
                 await checkpoints.begin(self._db, start)
+                await events.catch_up(self._db, start, tip)
             self._standing = await checkpoints.read(self._db)
             followed = await watches.reconcile(self._db, self._configured, self._standing.cursor.place)
             await checkpoints.see_tip(self._db, tip)

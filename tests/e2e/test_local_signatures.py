@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from indexer.store import lives
+from indexer.chain.point import Point
+from indexer.devnet.ogmios.server import serve
+from indexer.store import checkpoints, lives
 from indexer.store.db import opened
 from indexer.store.goback import rebuild
 from indexer.workers.local import LocalSignatures
 from tests.contract.keys import key_hash, public, signing_key
 from tests.contract.terms import Allocation, Terms, message, somebody
-from tests.support.deeds import create
-from tests.support.promised import NETWORK, read_off
+from tests.support.deeds import by_oracle, create, pay
+from tests.support.promised import NETWORK, follower_of, read_off, terms
 from tests.support.promises import OURS, TOKENS, World
-from tests.support.reading import rows
+from tests.support.reading import rows, told
 
 ANN = somebody("ann")
 MILESTONE = b"m1"
@@ -222,3 +224,28 @@ async def test_after_a_rebuild_and_after_the_loss_of_the_database_the_quorum_is_
         rows(path, "attestations", "*"),
         rows(path, "events", "event_id, finality", "event_id"),
     )
+
+
+async def test_in_a_new_database_a_file_tells_nothing_that_the_chain_is_about_to_tell(tmp_path: Path) -> None:
+    """The database was lost, and the file was not: until it has caught up, the chain may show an earlier signature."""
+    path, data, world = tmp_path / "db", tmp_path / "data", World()
+    plan = world.plan(terms())
+    create(world, plan)
+    world.block()
+    pay(world, [by_oracle(plan, 0)])
+    world.block(3)
+    drop(data, plan.id, signed("oracle 0", plan.id, 4), signed("oracle 1", plan.id, 3))
+    async with serve(world.node, "127.0.0.1", 0) as server, opened(path) as db:
+        await checkpoints.claim(db, NETWORK)
+        assert await LocalSignatures(db, data, NETWORK, lambda: 0, lambda: LATER_MS).look() == 2
+        created = world.chain[1]
+        await follower_of(db, world, server.port, until=Point(created.slot, created.id)).run()
+        assert told(path) == [("distribution.created", None, 1, "seen")]
+        assert quorum(path) == [(0, "pending", None), (2, "exceeded", 3)]
+        await follower_of(db, world, server.port, until="tip").run()
+    assert told(path) == [
+        ("distribution.created", None, 1, "seen"),
+        ("attestation.accepted", "m1", 2, "seen"),
+        ("milestone.quorum_met", "m1", 2, "seen"),
+        ("attestation.accepted", "m1", 3, "seen"),
+    ]

@@ -148,8 +148,8 @@ CREATE INDEX event_by_slot ON event (slot);
 CREATE INDEX event_by_type ON event (type, slot);
 CREATE INDEX event_to_retract ON event (gone) WHERE gone = 1 AND turns % 2 = 0;
 
--- Distributions of which a file showed something after a rollback that the chain may yet show differently: it is told
--- when the old height is reached again.
+-- Distributions of which a file showed something that the chain may yet show differently, for it is being read again: told
+-- when the height of before, or of the tip at the start, is reached.
 CREATE TABLE event_delayed (
     distribution_id  TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;

@@ -30,10 +30,10 @@ demo: $(READY)  ## make a promise on a devnet, have it attested until the quorum
 	@$(BIN)/indexer demo
 
 test: lint  ## ruff, mypy --strict and every test that takes less than a few minutes
-	@$(BIN)/pytest -n auto --dist worksteal -m "not slow and not clients"
+	@$(BIN)/pytest -n auto --dist loadfile -m "not slow and not clients"
 
 test-all: lint  ## the same, and the long ones
-	@$(BIN)/pytest -n auto --dist worksteal -m "not clients"
+	@$(BIN)/pytest -n auto --dist loadfile -m "not clients"
 
 test-clients: $(READY) $(TYPESCRIPT) $(PYOGMIOS)  ## the devnet with other people's clients (needs Node.js 20 or later)
 	@$(BIN)/pytest -m clients tests/clients

@@ -1,9 +1,10 @@
 """What all tests share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
 # The machine that runs this may be slow and busy; how long an example takes says nothing about the code.
 settings.register_profile("indexer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("indexer")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A command that ran in this process has set up logging for a stream of its own, which is closed by now."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

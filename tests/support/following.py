@@ -97,7 +97,7 @@ async def daemon(
             await task
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait for something that another task will bring about."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 -- any condition, of any object

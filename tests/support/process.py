@@ -71,7 +71,7 @@ def log_line(process: "subprocess.Popen[str]", event: str) -> dict[str, Any]:
     raise AssertionError(f"the process ended without {event}")
 
 
-def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+def until(condition: Callable[[], object], timeout_s: float = 120.0) -> None:
     """Wait for something that another process will bring about."""
     end = time.monotonic() + timeout_s
     while not condition():

@@ -1,5 +1,6 @@
 """One mini-protocol of a client: its requests are answered one after the other, whatever the other three do."""
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
@@ -31,7 +32,7 @@ class Outlet(Protocol):
         """Cut the connection."""
 
 
-class Lane:
+class Lane(ABC):
     """What waits for its turn. A subclass says in `methods` what it understands.
 
     A method of it reads a request (and may raise InvalidRequest: such a refusal waits for nobody), and answers with
@@ -46,9 +47,9 @@ class Lane:
     def __len__(self) -> int:
         return len(self._queue)
 
+    @abstractmethod
     def methods(self) -> Mapping[str, Callable[[Request], Answer]]:
         """What is understood, by method."""
-        raise NotImplementedError
 
     def put(self, answer: Answer, size: int) -> None:
         """A request of `size` bytes takes its place."""

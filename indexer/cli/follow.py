@@ -1,15 +1,13 @@
 """Commands about the follower: run, rollback, rebuild."""
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from indexer.chain.point import Place, Point, parse_place
 from indexer.cli.loading import load
-from indexer.cli.told import AsJson, tell, told_apart
-from indexer.errors import NotConfirmed
+from indexer.cli.told import AsJson, confirm, tell, told_apart
 
 if TYPE_CHECKING:
     from indexer.cli.outputs import Ran, Rebuilt, Rewound
@@ -83,8 +81,7 @@ def rebuild(
     with told_apart(as_json):
         config = load(context)
         question = f"Drop what {config.database.path} holds, and read the chain anew?"
-        if not yes and (as_json or not sys.stdin.isatty() or not typer.confirm(question)):
-            raise NotConfirmed(f"{config.database.path} was left as it is")
+        confirm(question, f"{config.database.path} was left as it is", go_ahead=yes, may_ask=not as_json)
         tell(asyncio.run(_rebuild(config)), as_json)
 
 

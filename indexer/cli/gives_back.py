@@ -8,7 +8,7 @@ from indexer.chain.coin import Coin
 from indexer.cli import find, refusals
 from indexer.cli.outputs import Output
 from indexer.cli.spending import Desk, Means, Transaction, conclude, connector, contract_of, prepare, reference_of
-from indexer.cli.tokens import Tokens
+from indexer.cli.tokens import Tokens, Worded
 from indexer.cli.told import ada
 from indexer.config import Config
 from indexer.domain.life import Life
@@ -25,7 +25,7 @@ class Asset(Output):
     amount: int
 
 
-class GaveBack(Output):
+class GaveBack(Worded):
     """An output at the contract that went back to whom it belongs: what it held beside its state token.
 
     `distribution_id` is null for a stray output and for an attestation.

@@ -1,9 +1,15 @@
-"""The options of commands that spend."""
+"""The options of commands that spend, declared once, and what all these commands begin and end with."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from indexer.cli.loading import load
+from indexer.cli.told import AsJson, Result, tell, told_apart
 
 if TYPE_CHECKING:
     from indexer.cli.spending import Means
@@ -26,17 +32,66 @@ OutFile = Annotated[
 Again = Annotated[bool, typer.Option("--again", help="Also where it was done before.")]
 
 
-def means(
-    config: "Config",
-    signing_key: list[Path] | None,
-    address: str | None,
-    *,
-    yes: bool,
-    dry_run: bool,
-    out: Path | None,
-    as_json: bool,
-) -> "Means":
-    """Who pays, and how far to go. Raises what `spending.means_of` raises."""
-    from indexer.cli.spending import means_of
+@dataclass(frozen=True)
+class Paying:
+    """What the command line says of who pays, and of how far to go."""
 
-    return means_of(config, tuple(signing_key or ()), address, yes=yes, dry_run=dry_run, out=out, as_json=as_json)
+    signing_key: list[Path] | None
+    address: str | None
+    yes: bool
+    dry_run: bool
+    out: Path | None
+    as_json: bool
+
+    def means(self, config: "Config") -> "Means":
+        """Who pays, with keys read. Raises what `spending.means_of` raises."""
+        from indexer.cli.spending import means_of
+
+        return means_of(
+            config,
+            tuple(self.signing_key or ()),
+            self.address,
+            yes=self.yes,
+            dry_run=self.dry_run,
+            out=self.out,
+            as_json=self.as_json,
+        )
+
+
+def _options(
+    signing_key: SigningKeys = None,
+    address: Payer = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    out: OutFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """The options behind the fields of `Paying`."""
+
+
+_OPTIONS: Final = inspect.signature(_options).parameters
+
+
+def spends(command: Callable[..., Result]) -> Callable[..., None]:
+    """A command for typer, of a function that takes `config`, `paying` and its own arguments, and returns its answer.
+
+    The options of who pays come behind its own; one that it declares itself, it explains itself, and is told in both
+    ways. The configuration is read, the answer is told, and errors that we foresaw end in a sentence and a hint.
+    """
+    own = {name: each for name, each in inspect.signature(command).parameters.items() if each.annotation is not Paying}
+    del own["config"]
+
+    def run(context: typer.Context, **given: Any) -> None:
+        paying = Paying(**{name: given[name] for name in _OPTIONS})
+        with told_apart(paying.as_json):
+            tell(command(load(context), paying, **{name: given[name] for name in own}), paying.as_json)
+
+    parameters = {"context": inspect.signature(run).parameters["context"], **own}
+    parameters |= {name: each for name, each in _OPTIONS.items() if name not in own}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    # Typer asks for nothing else of a function.
+    run.__annotations__ = {name: each.annotation for name, each in parameters.items()}
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters.values()]
+    )
+    return run

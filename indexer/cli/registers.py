@@ -8,7 +8,7 @@ from indexer import errors
 from indexer.cli import find, refusals, schedules
 from indexer.cli.outputs import Output
 from indexer.cli.spending import Desk, Means, Transaction, conclude, connector, contract_of, prepare, say, search
-from indexer.cli.tokens import Tokens
+from indexer.cli.tokens import Tokens, Worded
 from indexer.cli.told import ada, table
 from indexer.config import Config
 from indexer.documents import MAX_BYTES, MilestoneSchedule, parse
@@ -58,7 +58,7 @@ class MilestoneCheck(Output):
     keeper_gain: int
 
 
-class Registration(Output):
+class Registration(Worded):
     """A schedule that can be kept. Amounts are in the smallest unit, `lovelace_*` of ada.
 
     `distribution_id` and `reference` (of the output that holds it) are null while the coin that seeds it is not

@@ -1,30 +1,32 @@
 """Commands about signatures and keys: attest, commit-milestone, keys."""
 
 import asyncio
-import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from indexer.cli.asking import Distribution
 from indexer.cli.loading import load
-from indexer.cli.paying import Again, DryRun, OutFile, Payer, SigningKeys, Yes, means
-from indexer.cli.told import AsJson, tell, told_apart
-from indexer.errors import NotConfirmed
+from indexer.cli.paying import Again, Paying, spends
+from indexer.cli.told import AsJson, Result, confirm, tell, told_apart
+
+if TYPE_CHECKING:
+    from indexer.config import Config
 
 keys = typer.Typer(name="keys", help="Key pairs, as cardano-cli text envelopes.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(attest)
-    app.command("commit-milestone")(commit_milestone)
+    app.command()(spends(attest))
+    app.command("commit-milestone")(spends(commit_milestone))
     app.add_typer(keys)
 
 
 def attest(
-    context: typer.Context,
+    config: "Config",
+    paying: Paying,
     distribution: Distribution,
     milestone: Annotated[str, typer.Argument(help="A word, or 0x and hex.", show_default=False)],
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The oracle's signing key.", show_default=False)],
@@ -35,12 +37,7 @@ def attest(
         bool, typer.Option("--publish", help="Put the signature on the chain, with a deposit, instead of into a file.")
     ] = False,
     again: Again = False,
-    signing_key: SigningKeys = None,
-    address: Payer = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Sign, as an oracle, that a milestone of a distribution is complete.
 
     The id of the distribution is reckoned anew from seed and terms, and the terms are shown, before anything is
@@ -49,28 +46,24 @@ def attest(
     """
     from indexer.cli import attests
 
-    if not publish and (again or signing_key or address or dry_run):
+    if not publish and (again or paying.signing_key or paying.address or paying.dry_run):
         raise typer.BadParameter("--again, --signing-key, --address and --dry-run belong to --publish")
 
-    with told_apart(as_json):
-        config = load(context)
-        matter = asyncio.run(attests.prepare(config, distribution, milestone))
-        signer = attests.signer_of(matter, key)
-        if not as_json:
-            typer.echo(matter.told())
-        if publish:
-            from indexer.cli import publishes
+    matter = asyncio.run(attests.prepare(config, distribution, milestone))
+    signer = attests.signer_of(matter, key)
+    if not paying.as_json:
+        typer.echo(matter.told())
+    if publish:
+        from indexer.cli import publishes
 
-            who = means(config, signing_key, address, yes=yes, dry_run=dry_run, out=out, as_json=as_json)
-            tell(publishes.attest(config, who, matter, signer, again=again), as_json)
-            return
-        if not (yes or as_json) and not (sys.stdin.isatty() and typer.confirm("\nSign this?")):
-            raise NotConfirmed("nothing was signed")
-        tell(attests.sign(matter, signer, out), as_json)
+        return publishes.attest(config, paying.means(config), matter, signer, again=again)
+    confirm("\nSign this?", "nothing was signed", go_ahead=paying.yes or paying.as_json)
+    return attests.sign(matter, signer, out)
 
 
 def commit_milestone(
-    context: typer.Context,
+    config: "Config",
+    paying: Paying,
     file: Annotated[Path, typer.Argument(metavar="FILE.json", help="A MilestoneCompletionData.", show_default=False)],
     force: Annotated[
         bool, typer.Option("--force", help="Store signatures of a distribution that is not known yet, unverified.")
@@ -79,13 +72,7 @@ def commit_milestone(
         bool, typer.Option("--publish", help="Put them on the chain, each with a deposit, instead of storing them.")
     ] = False,
     again: Again = False,
-    signing_key: SigningKeys = None,
-    address: Payer = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    out: OutFile = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Result:
     """Store signatures that were gathered off the chain, after verifying each.
 
     They go into the local milestone data, which no rollback and no rebuild takes away, and from there into the
@@ -95,17 +82,13 @@ def commit_milestone(
 
     if publish and force:
         raise typer.BadParameter("--force stores what cannot be verified yet: such signatures are not published")
-    if not publish and (again or signing_key or address or yes or dry_run or out):
+    if not publish and (again or paying.signing_key or paying.address or paying.yes or paying.dry_run or paying.out):
         raise typer.BadParameter("--again, --signing-key, --address, --yes, --dry-run and --out belong to --publish")
-    with told_apart(as_json):
-        if publish:
-            from indexer.cli import publishes
+    if publish:
+        from indexer.cli import publishes
 
-            config = load(context)
-            who = means(config, signing_key, address, yes=yes, dry_run=dry_run, out=out, as_json=as_json)
-            tell(publishes.commit(config, who, file, again=again), as_json)
-            return
-        tell(asyncio.run(commit(load(context), file, force)), as_json)
+        return publishes.commit(config, paying.means(config), file, again=again)
+    return asyncio.run(commit(config, file, force))
 
 
 @keys.command("new")

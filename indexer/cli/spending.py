@@ -1,7 +1,6 @@
 """What all commands that spend do: look, build, show, ask, sign, check, write down, send, wait."""
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from indexer.chain.network import Network
 from indexer.chain.time import iso, slot_to_ms
 from indexer.cli import refusals
 from indexer.cli.outputs import Output
-from indexer.cli.told import ada
+from indexer.cli.told import ada, confirm
 from indexer.config import Config, ContractSection
 from indexer.edge import blueprints, ogmios
 from indexer.edge.builder.build import Built, build
@@ -239,9 +238,7 @@ def conclude(config: Config, means: Means, built: Built, wanted: str, title: str
     hands = {key.hash: key for key in means.keys}
     if lacking := [signer for signer in built.signers if signer not in hands]:
         raise SignatureMissing(f"signatures are missing of {', '.join(each.hex() for each in lacking)}")
-    asked = not means.as_json and sys.stdin.isatty()
-    if not means.yes and not (asked and typer.confirm("\nSign and send this?")):
-        raise errors.NotConfirmed("nothing was sent")
+    confirm("\nSign and send this?", "nothing was sent", go_ahead=means.yes, may_ask=not means.as_json)
     signed = complete(
         built.transaction, [sign(built.transaction, hands[each]) for each in built.signers], built.signers
     )

@@ -1,18 +1,16 @@
 """What `submit` does: add signatures to a transaction in a file, and see it into a block."""
 
 import asyncio
-import sys
 from pathlib import Path
 
 import typer
 
-from indexer import errors
 from indexer.chain.address import CredentialKind, payment_credential
 from indexer.chain.coin import Coin
 from indexer.cli import refusals
 from indexer.cli.outputs import Output
 from indexer.cli.spending import connector, say
-from indexer.cli.told import ada
+from indexer.cli.told import ada, confirm
 from indexer.config import Config
 from indexer.edge.builder import reader
 from indexer.edge.builder.reader import Read
@@ -65,9 +63,7 @@ def submit(
     if missing(transaction, needed):  # what somebody signed in full, somebody has confirmed
         if not as_json:
             typer.echo(_shown(found, coins))
-        asked = not as_json and sys.stdin.isatty()
-        if not yes and not (asked and typer.confirm("\nSend this?")):
-            raise errors.NotConfirmed("nothing was sent")
+        confirm("\nSend this?", "nothing was sent", go_ahead=yes, may_ask=not as_json)
     asyncio.run(deliver(connector(config), signed, path, say))
     return told
 

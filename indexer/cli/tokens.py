@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from indexer.cli.told import shortened
-from indexer.config import TokenSection
+from indexer.cli.outputs import Output
+from indexer.cli.told import Told, shortened
+from indexer.config import Config, TokenSection
 from indexer.plutus.identity import shown_milestone
 
 _ADA: Final = ("ada", 6)
@@ -39,3 +40,16 @@ class Tokens:
     def amount(self, policy: str, name: str, amount: int) -> str:
         """Number and unit."""
         return f"{self.number(policy, name, amount)} {self.unit(policy, name)}"
+
+
+class Worded(Output):
+    """An answer whose words have amounts in them."""
+
+    def words(self, tokens: Tokens) -> str:
+        """The answer for people."""
+        raise NotImplementedError
+
+
+def worded(answer: Worded, config: Config) -> Told:
+    """It, with its amounts in the decimals that the configuration knows."""
+    return Told(answer, lambda: answer.words(Tokens.of(config.token)))

@@ -1,6 +1,7 @@
 """How commands speak: results for people or as one JSON document, foreseen errors as a sentence and a hint."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from indexer.errors import IndexerError
+from indexer.errors import IndexerError, NotConfirmed
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -42,6 +43,13 @@ def told_apart(as_json: bool = False) -> Iterator[None]:
         else:
             typer.echo(f"error: {error}\nhint:  {error.hint}", err=True)
         raise typer.Exit(error.exit_code) from error
+
+
+def confirm(question: str, otherwise: str, *, go_ahead: bool, may_ask: bool = True) -> None:
+    """Go on where the command line says so, or else somebody at a terminal. Raises NotConfirmed, which says what holds
+    `otherwise`."""
+    if not go_ahead and not (may_ask and sys.stdin.isatty() and typer.confirm(question)):
+        raise NotConfirmed(otherwise)
 
 
 @dataclass(frozen=True, repr=False)  # asyncio.run takes the repr of what it returns, and this may be long

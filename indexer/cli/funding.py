@@ -31,14 +31,22 @@ def deploy(
     forever: Annotated[
         bool, typer.Option("--forever", help="Where nobody can spend it: the deposit does not come back.")
     ] = False,
+    take_back: Annotated[
+        str | None,
+        typer.Option("--take-back", metavar="TRANSACTION#INDEX", help="Spend what was published, for its deposit."),
+    ] = None,
     again: Again = False,
 ) -> Result:
     """Publish the contract's script, so that transactions refer to it instead of carrying it.
 
-    At the payer's own address, where its ada can be had back.
+    At the payer's own address, where its ada can be had back with --take-back.
     """
     from indexer.cli import deploys
 
+    if take_back is not None:
+        if forever or again:
+            raise typer.BadParameter("--forever and --again do not go with --take-back")
+        return deploys.take_back(config, paying.means(config), take_back)
     return deploys.deploy(config, paying.means(config), forever=forever, again=again)
 
 

@@ -7,7 +7,7 @@ from indexer.chain.block import OutputReference
 from indexer.chain.coin import Coin
 from indexer.cli import find, refusals
 from indexer.cli.outputs import Output
-from indexer.cli.spending import Desk, Means, Transaction, conclude, connector, contract_of, prepare, reference_of
+from indexer.cli.spending import Desk, Means, Transaction, conclude, contract_of, output_at, prepare, reference_of
 from indexer.cli.tokens import Tokens, Worded
 from indexer.cli.told import ada
 from indexer.config import Config
@@ -79,8 +79,7 @@ async def _life(config: Config, text: str) -> Life:
 
 async def _contract_at(config: Config, reference: OutputReference) -> Blueprint:
     """The contract that an output lies at."""
-    async with connector(config)() as there:
-        (coin,) = _there(await there.utxo([reference]), reference)
+    coin = await output_at(config, reference)
     owner = payment_credential(coin.output.address)
     if owner is None or owner.kind is not CredentialKind.SCRIPT:
         raise refusals.NotAtContract(f"{reference} lies at {coin.output.address}, which is no contract's")

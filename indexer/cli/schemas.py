@@ -17,7 +17,7 @@ from indexer.cli.claims import Calculation
 from indexer.cli.commits import Commit
 from indexer.cli.demo import Demo
 from indexer.cli.demo_story import Story
-from indexer.cli.deploys import Deployed
+from indexer.cli.deploys import Deployed, TakenBack
 from indexer.cli.exports import Exported
 from indexer.cli.gives_back import GaveBack
 from indexer.cli.happened import Event
@@ -52,6 +52,7 @@ MODELS: Final[tuple[type[BaseModel], ...]] = (
     Status,
     Story,
     Submitted,
+    TakenBack,
 )
 
 

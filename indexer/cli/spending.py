@@ -10,6 +10,7 @@ import typer
 
 from indexer import errors
 from indexer.chain.block import OutputReference
+from indexer.chain.coin import Coin
 from indexer.chain.network import Network
 from indexer.chain.time import iso, slot_to_ms
 from indexer.cli import refusals
@@ -30,7 +31,7 @@ from indexer.plutus.blueprint import Blueprint
 from indexer.plutus.ledger import Address, VerificationKey
 from indexer.store import contracts
 from indexer.store.db import opened_for_reading
-from indexer.workers.sending import Connect, Search, look, text_of
+from indexer.workers.sending import Connect, Search, check_network, look, text_of
 from indexer.workers.sent import Sent, deliver
 
 
@@ -183,6 +184,16 @@ def reference_of(text: str) -> OutputReference:
     if len(found.transaction_id) != 32 or not index.isascii() or not index.isdigit() or found.index > 0xFFFF:
         raise refusals.ReferenceUnreadable(f"{text!a} is no output: 64 hex digits, # and a number are expected")
     return found
+
+
+async def output_at(config: Config, reference: OutputReference) -> Coin:
+    """An unspent output, as the node tells it. Raises WrongNetwork, OutputNotThere, and what `Node` raises."""
+    async with connector(config)() as there:
+        await check_network(there, config.chain)
+        found = await there.utxo([reference])
+    if not found:
+        raise refusals.OutputNotThere(f"{reference} is not unspent")
+    return found[0]
 
 
 async def prepare(

@@ -118,6 +118,33 @@ def test_a_script_that_is_not_published_any_more(here: Town) -> None:
     here.do("deploy", *pays(here))
 
 
+def test_the_deposit_of_a_script_comes_back_to_whoever_published_it(here: Town) -> None:
+    """And to nobody else; afterwards it can be published anew."""
+    (path,) = (here.folder / "data" / "transactions").glob("deploy-*")
+    published = f"{path.name.split('.')[1]}#0"
+    plain = next(coin for coin in here.coins(FUNDER) if "script" not in coin)
+    here.fund(POOR, 30 * ADA)
+    takes = ("deploy", "--take-back")
+    other = f"{plain['transaction']['id']}#{plain['index']}"
+    here.refused("contract.no_script_there", *takes, other, *pays(here))
+    error = here.refused("builder.not_possible", *takes, published, *pays(here, POOR))
+    assert FUNDER.hash.hex() in error["message"]
+    here.refused("output.reference_unreadable", *takes, "x", *pays(here), exit_code=2)
+    before = held_by(here, FUNDER)[0]
+    assert here.do(*takes, published, "--dry-run", *pays(here))["transaction"]["state"] == "dry_run"
+    here.refused("command.not_confirmed", *takes, published, "--signing-key", here.key(FUNDER))
+    back = here.do(*takes, published, *pays(here))
+    assert back["configured"]
+    assert held_by(here, FUNDER)[0] == before - back["transaction"]["fee"]
+    assert back["transaction"]["cost"] == back["transaction"]["fee"] - back["deposit"]
+    here.refused("output.not_there", *takes, published, *pays(here))
+    here.refused("contract.reference_spent", *registers(here))
+    here.configure(here.do("deploy", *pays(here))["reference"])
+    here.do(*registers(here))
+    forever = here.do("deploy", "--again", "--forever", *pays(here, POOR))
+    assert "for ever" in here.refused("builder.not_possible", *takes, forever["reference"], *pays(here))["message"]
+
+
 def spend_script(here: Town, shown: Json) -> None:
     """Whoever published it has the deposit back."""
     reference = Reference(bytes.fromhex(shown["transaction"]["id"]), shown["index"])

@@ -270,7 +270,8 @@ def least_fee(raw: bytes, script_bytes: int) -> int:
 
 def within_two_percent(raw: bytes, built: Built) -> bool:
     """Whether the fee is enough, and at most 2 % more."""
-    least = least_fee(raw, 0 if built.reference is None else len(BLUEPRINT.script))
+    carried = [*([] if built.reference is None else [built.reference]), *built.inputs]
+    least = least_fee(raw, sum(coin.output.script is not None for coin in carried) * len(BLUEPRINT.script))
     return least <= built.fee <= least * 1.02
 
 

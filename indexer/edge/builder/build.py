@@ -179,7 +179,8 @@ def _width(units: Mapping[Subject, Units]) -> int:
 
 def _told(intent: Intent, around: Surroundings, purse: Purse, plan: Plan, found: _Found) -> Built:
     choice = found.choice
-    own = [coin for coin in choice.inputs if _owner(coin) == purse.key_hash]
+    # What carries a script is no money to spend: it left the wallet when it was published, and comes back now.
+    own = [coin for coin in choice.inputs if _owner(coin) == purse.key_hash and coin.output.script is None]
     back = sum(output.lovelace for output in choice.change)
     return Built(
         intent,

@@ -67,7 +67,8 @@ def check(
         _signatures(found, needed)
     _scripts(found, made, around, purse, resolved)
     _limits(found, around, resolved)
-    own = sum(resolved[at].output.lovelace for at in found.inputs if at not in made.guarded)
+    # What carries a script is no money to spend: it left the wallet when it was published, and comes back now.
+    own = sum(resolved[at].output.lovelace for at in found.inputs if at not in {*made.guarded, *made.carriers})
     loss = own - sum(output.lovelace for output in change)
     if max_loss is not None and loss > max_loss:
         raise LossTooLarge(f"it would cost the wallet {loss} lovelace: {max_loss} are allowed")
@@ -79,13 +80,14 @@ def _require(holds: bool, what: str) -> None:
 
 
 def _inputs(found: Read, made: contents.Expected, purse: Purse, resolved: Resolved) -> None:
-    """What is meant to be spent is, and else coins of the wallet alone; none that carries a script."""
-    for reference in (*made.guarded, *made.seeds):
+    """What is meant to be spent is, and else coins of the wallet alone; none carries a script that was not meant to."""
+    for reference in (*made.guarded, *made.seeds, *made.carriers):
         _require(reference in found.inputs, f"{reference} is not spent")
     for reference in found.inputs:
         if reference not in made.guarded:
             _require(_is_of(resolved[reference], purse), f"{reference} is spent, which is not the wallet's")
-            _require(resolved[reference].output.script is None, f"{reference} is spent, and with it a script")
+            bare = resolved[reference].output.script is None or reference in made.carriers
+            _require(bare, f"{reference} is spent, and with it a script")
 
 
 def _is_of(coin: Coin, purse: Purse) -> bool:

@@ -21,6 +21,7 @@ from indexer.edge.builder.intents import (
     Reclaim,
     Release,
     Surroundings,
+    TakeBack,
     Withdraw,
 )
 from indexer.edge.builder.reader import Read, ReadOutput
@@ -41,13 +42,15 @@ _NOBODY: Final = bytes.fromhex("00820280")  # a native script that nobody satisf
 class Expected:
     """What has to be in a transaction, beside what pays for it.
 
-    `guarded` are the inputs at the contract with their redeemers, `seeds` inputs that have to be there beside them.
+    `guarded` are the inputs at the contract with their redeemers, `seeds` inputs that have to be there beside them, and
+    `carriers` those that have to and carry a script.
     `outputs` is how many outputs, from the first on, were compared and found right. `mint` is of the contract's policy.
     """
 
     outputs: int = 0
     guarded: Mapping[OutputReference, bytes] = field(default_factory=dict)
     seeds: tuple[OutputReference, ...] = ()
+    carriers: tuple[OutputReference, ...] = ()
     mint: tuple[tuple[bytes, int], ...] = ()
     mint_redeemer: bytes | None = None
     signers: tuple[bytes, ...] = ()
@@ -68,6 +71,8 @@ def expected(intent: Intent, found: Read, around: Surroundings, purse: Purse) ->
             return _withdraw(intent, around)
         case Deploy():
             return _deploy(intent, found, around, purse)
+        case TakeBack():
+            return _take_back(intent, around)
 
 
 def _require(holds: bool, what: str) -> None:
@@ -118,7 +123,7 @@ def _create(intent: Create, found: Read, around: Surroundings) -> Expected:
     _require(output.lovelace == intent.lovelace, "the distribution holds another amount of ada")
     _require(output.script is None, "the distribution carries a script")
     create = MINT_REDEEMER.encode(redeemer.Create(Seed(seed.transaction_id, seed.index)))
-    return Expected(1, {}, (seed,), ((name, 1),), create, (terms.funder,))
+    return Expected(1, seeds=(seed,), mint=((name, 1),), mint_redeemer=create, signers=(terms.funder,))
 
 
 def _release(intent: Release, found: Read, around: Surroundings) -> Expected:
@@ -213,7 +218,8 @@ def _reclaim(intent: Reclaim, found: Read, around: Surroundings) -> Expected:
         begins = slot_to_ms(around.timeline.eras, found.lower or 0)
         _require((terms.expires_at or 0) <= begins, "its expiry is not proved to have come")
     burn = MINT_REDEEMER.encode(redeemer.Burn())
-    return Expected(0, guarded, (), tuple((name, -1) for name in names), burn, (terms.funder,))
+    mint = tuple((name, -1) for name in names)
+    return Expected(0, guarded, mint=mint, mint_redeemer=burn, signers=(terms.funder,))
 
 
 def _publish(intent: Publish, found: Read, around: Surroundings) -> Expected:
@@ -246,3 +252,9 @@ def _deploy(intent: Deploy, found: Read, around: Surroundings, purse: Purse) -> 
     _require(not output.assets and output.datum is None, "it holds something else")
     _require(output.lovelace == _at_least(0, output, around), "its ada is not the smallest")
     return Expected(1)
+
+
+def _take_back(intent: TakeBack, around: Surroundings) -> Expected:
+    script = intent.published.output.script
+    _require(script is not None and script.hash == around.contract.hash, "what is taken back carries no such script")
+    return Expected(carriers=(intent.published.reference,))

@@ -85,7 +85,15 @@ class Deploy:
     forever: bool = False
 
 
-Intent: TypeAlias = Create | Release | Reclaim | Publish | Withdraw | Deploy
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Spend an output of the wallet's own key that carries the contract's script: its ada become ordinary coins. Who
+    refers to it cannot any more."""
+
+    published: Coin
+
+
+Intent: TypeAlias = Create | Release | Reclaim | Publish | Withdraw | Deploy | TakeBack
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
+from indexer.chain.address import Credential, CredentialKind, payment_credential
 from indexer.chain.coin import Coin
 from indexer.chain.point import Slot
 from indexer.chain.time import first_slot_at
@@ -21,6 +22,7 @@ from indexer.edge.builder.intents import (
     Reclaim,
     Release,
     Surroundings,
+    TakeBack,
     Withdraw,
 )
 from indexer.edge.builder.written import held, least_lovelace
@@ -57,6 +59,8 @@ def plan(intent: Intent, around: Surroundings, purse: Purse) -> Plan:
             return _withdraw(intent, around)
         case Deploy():
             return _deploy(intent, around, purse)
+        case TakeBack():
+            return _take_back(intent, around, purse)
 
 
 def _create(intent: Create, around: Surroundings, purse: Purse) -> Plan:
@@ -188,6 +192,20 @@ def _deploy(intent: Deploy, around: Surroundings, purse: Purse) -> Plan:
     address = address_bytes(Address(Script(NEVER)), around.network_id) if intent.forever else purse.address
     output = Planned(address, 0, {}, script=around.contract.script)
     return Plan(outputs=(replace(output, lovelace=least_lovelace(output, around.parameters)),))
+
+
+def _take_back(intent: TakeBack, around: Surroundings, purse: Purse) -> Plan:
+    coin = intent.published
+    script, owner = coin.output.script, payment_credential(coin.output.address)
+    if script is None or script.hash != around.contract.hash:
+        raise NotPossible(f"{coin.reference} does not carry the contract's script")
+    if owner == Credential(CredentialKind.SCRIPT, NEVER):
+        raise NotPossible(f"{coin.reference} was published for ever: nobody can spend it")
+    if owner is None or owner.kind is not CredentialKind.KEY:
+        raise NotPossible(f"{coin.reference} lies at {coin.output.address}, which is no key's")
+    if owner.hash != purse.key_hash:
+        raise NotPossible(f"{coin.reference} belongs to key {owner.hash.hex()}, and {purse.key_hash.hex()} pays")
+    return Plan(spends=((coin, None),))
 
 
 def _signer(named: bytes) -> bytes:

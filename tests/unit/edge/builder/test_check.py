@@ -14,7 +14,18 @@ from indexer.edge.builder import build as building
 from indexer.edge.builder.build import Built, build
 from indexer.edge.builder.check import check
 from indexer.edge.builder.errors import LossTooLarge, NotAsIntended
-from indexer.edge.builder.intents import Create, Deploy, Intent, Plan, Planned, Publish, Reclaim, Release, Withdraw
+from indexer.edge.builder.intents import (
+    Create,
+    Deploy,
+    Intent,
+    Plan,
+    Planned,
+    Publish,
+    Reclaim,
+    Release,
+    TakeBack,
+    Withdraw,
+)
 from indexer.edge.builder.reader import read
 from indexer.edge.builder.signing import attach, sign
 from indexer.edge.builder.written import Choice
@@ -85,6 +96,12 @@ async def deployed(_: Yard) -> Intent:
     return Deploy()
 
 
+async def taken_back(yard: Yard) -> Intent:
+    """Where the wallet holds another output with the script, too."""
+    published = [await yard.do(Deploy(), OWNER) for _ in range(2)]
+    return TakeBack(yard.coin(OutputReference(published[0].id, 0)))
+
+
 WANTED = {
     "release": (released, KEEPER),
     "release of ada": (in_ada, KEEPER),
@@ -93,6 +110,7 @@ WANTED = {
     "publish": (published, OWNER),
     "withdraw": (withdrawn, OWNER),
     "deploy": (deployed, OWNER),
+    "take back": (taken_back, OWNER),
 }
 
 
@@ -256,6 +274,11 @@ BUGS: dict[str, list[tuple[Callable[[Plan], Plan], str]]] = {
         (output(0, script=bytes.fromhex("450101002499")), "another script"),
         (output(0, lovelace=lambda o: o.lovelace + 1), "not the smallest"),
     ],
+    "take back": [
+        (lambda plan: replace(plan, spends=()), "is not spent"),
+        (lambda plan: replace(plan, signers=(OWNER.hash,)), "other signers"),
+        (more, "change goes to somebody else"),
+    ],
 }
 
 
@@ -347,6 +370,18 @@ async def test_a_coin_of_somebody_else_is_not_spent(yard: Yard, monkeypatch: pyt
 
     monkeypatch.setattr(building, "pay", bug)
     await is_caught(yard, intent, KEEPER, "which is not the wallet's")
+
+
+async def test_a_script_is_not_spent_along_with_the_one_that_is_meant(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although it is the wallet's, too."""
+    intent = await taken_back(yard)
+    carriers = [coin for coin in yard.coins_at(OWNER.address) if coin.output.script is not None]
+    right = vars(building)["planned"]
+    bug = tuple((coin, None) for coin in carriers)
+    monkeypatch.setattr(building, "planned", lambda *arguments: replace(right(*arguments), spends=bug))
+    await is_caught(yard, intent, OWNER, "and with it a script")
 
 
 # --- bytes altered, and signed again

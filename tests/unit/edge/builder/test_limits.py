@@ -24,6 +24,7 @@ from indexer.edge.builder.intents import (
     Reclaim,
     Release,
     Surroundings,
+    TakeBack,
     Withdraw,
 )
 from indexer.edge.builder.reader import read
@@ -177,6 +178,21 @@ async def test_terms_that_the_contract_would_refuse_are_not_locked(yard: Yard) -
     ):
         with pytest.raises(errors.NotPossible, match=reason):
             await attempt(yard, wrong, yard.purse(FUNDER))
+
+
+async def test_only_a_script_of_ones_own_is_taken_back(yard: Yard) -> None:
+    """Not a plain coin, nor what is somebody else's, nor what was published for ever."""
+    forever = await yard.do(Deploy(forever=True), KEEPER)
+    theirs = yard.reference
+    assert theirs is not None
+    for published, reason in (
+        (yard.coins_at(KEEPER.address)[0], "does not carry the contract's script"),
+        (theirs, f"belongs to key {FUNDER.hash.hex()}"),
+        (yard.coin(OutputReference(forever.id, 0)), "published for ever"),
+        (replace(theirs, output=replace(theirs.output, address=text(script_address(bytes(28))))), "is no key's"),
+    ):
+        with pytest.raises(errors.NotPossible, match=reason):
+            await attempt(yard, TakeBack(published))
 
 
 async def test_a_wallet_of_another_network_or_kind_is_refused(yard: Yard) -> None:

@@ -7,7 +7,7 @@ import pytest
 from indexer.chain.block import OutputReference
 from indexer.chain.parameters import Units
 from indexer.edge.builder.build import build
-from indexer.edge.builder.intents import Deploy, Publish, Reclaim, Withdraw
+from indexer.edge.builder.intents import Deploy, Publish, Reclaim, TakeBack, Withdraw
 from indexer.edge.builder.reader import read
 from indexer.plutus.datum import AssetClass, Attestation
 from indexer.plutus.identity import message_to_sign
@@ -86,6 +86,22 @@ async def test_a_script_is_published_for_a_while_or_for_ever() -> None:
     yard.reference = coin
     cheaper = await yard.do(Reclaim(yard.coin(OutputReference(released.id, 0))), FUNDER)
     assert cheaper.reference == coin
+
+
+async def test_what_was_deposited_for_a_script_comes_back(yard: Yard) -> None:
+    """All of it, less the fee; also into a wallet that has nothing else to pay with."""
+    deployed = await yard.do(Deploy(), OWNER)
+    published = yard.coin(OutputReference(deployed.id, 0))
+    back = await yard.do(TakeBack(published), OWNER)
+    assert (deployed.loss, back.loss) == (
+        deployed.fee + published.output.lovelace,
+        back.fee - published.output.lovelace,
+    )
+    assert sum(coin.output.lovelace for coin in yard.coins_at(OWNER.address)) == 1_010_000_000 - deployed.fee - back.fee
+    alone = yard.coin(OutputReference((await yard.do(Deploy(), OWNER)).id, 0))
+    built = await build(TakeBack(alone), yard.around, replace(yard.purse(OWNER), coins=()), yard.evaluate)
+    yard.send(built)
+    assert [each.lovelace for each in built.change] == [alone.output.lovelace - built.fee]
 
 
 async def test_an_expired_distribution_goes_back(yard: Yard) -> None:

@@ -1,6 +1,6 @@
 """Where the daemon stands: plain facts that the follower writes, and health and metrics read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from indexer.chain.point import ORIGIN, BlockHeight, Place, Tip
@@ -36,3 +36,14 @@ class FollowerStatus:
     def seconds_behind(self, now_ms: int) -> int | None:
         """By the wall clock, whatever the node says of itself. None before the first block."""
         return None if self.cursor_time_ms is None else max(0, now_ms - self.cursor_time_ms) // 1000
+
+
+@dataclass(slots=True)
+class KeeperStatus:
+    """What the keeper found when it looked last. Amounts in lovelace; None: not known. `gates`: whether each is open;
+    `releases`: how many of those that are not settled are in which state."""
+
+    gates: dict[str, bool] = field(default_factory=dict)
+    balance: int | None = None
+    collateral: int | None = None
+    releases: dict[str, int] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 They fail closed: what is not known counts as against it.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -90,10 +91,10 @@ def gates(facts: Facts) -> list[Stands]:
 
 
 def _enabled(facts: Facts) -> Stands:
+    if facts.dry_run:
+        return Stands(Gate.ENABLED, True, "a dry run: nothing is signed or sent")
     if not facts.enabled:
         return Stands(Gate.ENABLED, False, "the keeper is off: [keeper] enabled")
-    if facts.dry_run:
-        return Stands(Gate.ENABLED, False, "a dry run: nothing is sent")
     return Stands(Gate.ENABLED, True, "the keeper is on")
 
 
@@ -155,6 +156,6 @@ def _protocol(facts: Facts) -> Stands:
     )
 
 
-def shut(stands: list[Stands]) -> list[Stands]:
-    """Those that are shut."""
-    return [each for each in stands if not each.open]
+def shut(stands: Iterable[Stands], *, but: Collection[Gate] = ()) -> list[Stands]:
+    """Those that are shut, `but` some."""
+    return [each for each in stands if not each.open and each.gate not in but]

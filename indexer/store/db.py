@@ -32,10 +32,10 @@ _PRAGMAS: Final = (
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Connection]:
+async def opened(path: Path, *, durable: bool = False) -> AsyncIterator[Connection]:
     """The database for its one writer: created where it is missing, its schema brought up to date.
 
-    Raises DatabaseUnusable or SchemaTooNew.
+    `durable`: each commit is on the disk before it returns. Raises DatabaseUnusable or SchemaTooNew.
     """
     with named_errors(path):
         db = await aiosqlite.connect(path, isolation_level=None)
@@ -43,6 +43,8 @@ async def opened(path: Path) -> AsyncIterator[Connection]:
         with named_errors(path):
             for pragma in _PRAGMAS:
                 await db.execute(pragma)
+            if durable:
+                await db.execute("PRAGMA synchronous = FULL")
             await migrate(db)
             yield db
     finally:
@@ -87,6 +89,18 @@ async def transaction(db: Connection) -> AsyncIterator[None]:
             if db.in_transaction:
                 await db.execute("ROLLBACK")
             raise
+
+
+@asynccontextmanager
+async def snapshot(db: Connection) -> AsyncIterator[None]:
+    """What is read inside is of one moment, whatever another connection writes meanwhile. Not for writing."""
+    async with _TURNS.setdefault(db, asyncio.Lock()):
+        try:
+            await db.execute("BEGIN")
+            yield
+        finally:
+            if db.in_transaction:
+                await db.execute("ROLLBACK")
 
 
 class named_errors:  # noqa: N801 -- used as a function is

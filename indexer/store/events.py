@@ -60,7 +60,7 @@ async def _in_time(db: Connection, holding: Iterable[Event]) -> list[Event]:
     """Those that may be told now; of the others the distributions are remembered."""
     events = list(holding)
     by_file = {event.id for event in events if event.by_file}
-    if not by_file or not any(row[0] for row in await db.execute_fetchall(RECOVERING)):
+    if not by_file or not await recovering(db):
         return events
     early = by_file - {str(name) for (name,) in await db.execute_fetchall(TOLD, (listed(by_file),))}
     await db.executemany(DELAY, [(event.distribution_id.hex(),) for event in events if event.id in early])
@@ -70,6 +70,11 @@ async def _in_time(db: Connection, holding: Iterable[Event]) -> list[Event]:
 async def fall_back(db: Connection) -> None:
     """The chain falls back from where the cursor stands: nothing is retracted before it is there again."""
     await db.execute(FALL_BACK)
+
+
+async def recovering(db: Connection) -> bool:
+    """Whether the chain is still being read again, after a rollback or from the start: `settle` ends it."""
+    return any(row[0] for row in await db.execute_fetchall(RECOVERING))
 
 
 async def catch_up(db: Connection, start: Checkpoint, tip: Tip | Origin) -> None:

@@ -55,6 +55,12 @@ async def load(db: Connection, ids: Iterable[bytes]) -> dict[bytes, Life]:
     return lives
 
 
+async def load_counting(db: Connection, ids: Iterable[bytes]) -> dict[bytes, Life]:
+    """The same, of the signatures only those that count or are local: somebody may have published any amount."""
+    lives, _ = await load_with_rows(db, ids, frozenset())
+    return lives
+
+
 Row = tuple[int, str, int | None]  # id of a signature's row, its verdict there, whether it verifies
 
 

@@ -54,8 +54,11 @@ class Follower:
         until: Until = None,
         status: FollowerStatus | None = None,
         pace: Pace | None = None,
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
+        """`moved` is called whenever the cursor has: after each commit, and each rollback."""
         self._db, self._connect, self._network = db, connect, network
+        self._moved = moved
         self._configured, self._since, self._until = watched, since, until
         self._contracts = frozenset(contracts)
         self._target = until if isinstance(until, Point) else None
@@ -351,6 +354,7 @@ class Follower:
             if isinstance(cursor.place, Point) and self._network.eras
             else None
         )
+        self._moved()
 
     async def _is_settled(self) -> bool:
         """The first rollback of a session is behind us, so the cursor is on the node's chain.

@@ -1,0 +1,159 @@
+"""The keeper: a met quorum becomes a payment in a block, once, with nobody watching.
+
+It goes in rounds, awakened by each block. A round looks at what became of the releases that are under way, sends those
+that need it once more, and makes new ones of what is due. What it needs to know is in the database and on the chain, so
+it may die between any two steps: whatever is sent was written down before, as the very bytes, and all transactions of
+one release spend one output, so that one of them at most is ever in a block.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from indexer import errors
+from indexer.chain.time import iso
+from indexer.domain import gates as gating
+from indexer.domain.gates import Gate, Stands
+from indexer.domain.judge import SPONSOR_ALL
+from indexer.domain.submission import UNDER_WAY, Sight, behold
+from indexer.errors import SessionBroken
+from indexer.store import events, releases
+from indexer.store.db import named_errors, snapshot
+from indexer.store.due import Due, due_milestones
+from indexer.workers.journal import course_of
+from indexer.workers.pocket import coins_there
+from indexer.workers.premises import Position, Premises
+from indexer.workers.releaser import Releaser
+from indexer.workers.sender import Sender
+from indexer.workers.sending import Connect
+
+log = structlog.get_logger(__name__)
+
+TICK_S: Final = 1.0  # a request, a pause or an expiry is noticed within
+NODE_TRIED_AFTER_S: Final = 5.0
+_BLIND: Final = frozenset({Gate.CAUGHT_UP, Gate.NO_ROLLBACK})  # too little is known to conclude anything
+_TOLD_BY_THE_NODE: Final = frozenset({Gate.PROTOCOL, Gate.COLLATERAL})  # known once it was asked
+_NOTHING_IS_SENT: Final = _BLIND | {Gate.ENABLED, Gate.NOT_PAUSED}
+_QUIET: Final = frozenset({Gate.ENABLED})  # somebody's decision, which nobody needs to be told of
+
+
+class Keeper:
+    """Pays what is due."""
+
+    def __init__(self, at: Premises, connect: Connect) -> None:
+        self._at, self._connect = at, connect
+        self._sender = Sender(at)
+        self._releaser = Releaser(at, self._sender)
+        self._awake = asyncio.Event()
+        self._stopping = False
+        self._looked_ms = 0
+        self._shut_since: dict[Gate, int] = {}
+        self._told: set[tuple[str, int]] = set()
+
+    def wake(self) -> None:
+        """Something changed: look soon."""
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Finish what is being done, and return from `run`."""
+        self._stopping = self._releaser.stopping = True
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Go in rounds until stopped."""
+        while not self._stopping:
+            self._awake.clear()
+            wait = TICK_S
+            try:
+                with named_errors():
+                    await self.round()
+            except SessionBroken as error:
+                self._at.node_trouble, wait = str(error), NODE_TRIED_AFTER_S
+                log.warning("keeper.node_lost", code=error.code, reason=str(error), retry_in_s=wait)
+            except errors.DatabaseBusy as error:
+                log.warning("keeper.database_busy", reason=str(error), retry_in_s=wait)
+            if not self._stopping:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._awake.wait()
+
+    async def round(self) -> None:
+        """One round. Raises SessionBroken where the node is lost on the way: the next round goes on from there."""
+        if self._is_far_behind() and self._at.now_ms() < self._looked_ms + 1000:
+            return  # while it catches up, each block wakes us, and nothing is to be done
+        self._looked_ms = self._at.now_ms()
+        where = await self._at.position()
+        stands = await self._at.gates(where)
+        if where is None:
+            return
+        shut = gating.shut(stands, but=_TOLD_BY_THE_NODE)
+        names = {each.gate for each in shut}
+        if not names & _BLIND:
+            await self._behold()
+        due = await self._due(where)
+        if not names & _NOTHING_IS_SENT and (due or await self._sender.has_to_send(where)):
+            async with self._connect() as node:
+                self._at.node_trouble = None
+                await self._sender.send_again(node, where)
+                if due and not names - {Gate.NODE}:
+                    shut = await self._releaser.release(node, where, due)
+        if due:
+            await self._held(shut, where)
+        else:
+            self._shut_since.clear()
+
+    def _is_far_behind(self) -> bool:
+        behind = self._at.follower.seconds_behind(self._at.now_ms())
+        return behind is None or behind > self._at.rules.ready_within_s
+
+    async def _due(self, where: Position) -> list[Due]:
+        """What is due and may be worth it: what pays nobody anything costs us no more than this look."""
+        found = await due_milestones(self._at.db, where.time_ms)
+        return [each for each in found if each.keeper_fee > 0 or self._sponsors(each)]
+
+    def _sponsors(self, due: Due) -> bool:
+        return not {SPONSOR_ALL, due.distribution_id, due.funder}.isdisjoint(self._at.rules.sponsors)
+
+    async def _held(self, shut: list[Stands], where: Position) -> None:
+        """Gates hold something that is due: after a while, people are told."""
+        now_ms = self._at.now_ms()
+        self._shut_since = {each.gate: self._shut_since.get(each.gate, now_ms) for each in shut}
+        for each in shut:
+            onset = self._shut_since[each.gate]
+            data = {"gate": str(each.gate), "reason": each.reason}
+            if each.gate is Gate.RESERVE:
+                await self._tell("wallet.low", onset, where, data)
+            if each.gate not in _QUIET and now_ms >= onset + gating.HELD_TOO_LONG_MS:
+                await self._tell("keeper.paused", onset, where, data)
+
+    async def _tell(self, kind: str, onset: int, where: Position, data: dict[str, str]) -> None:
+        if (kind, onset) not in self._told:
+            self._told.add((kind, onset))
+            await self._at.journal.tell(kind, onset, where.slot, data)
+            log.warning("keeper.held", since=iso(onset), **data)
+
+    # --- what became of those that are under way
+
+    async def _behold(self) -> None:
+        """Each release that is not settled takes the turn that follows from what the chain shows."""
+        db = self._at.db
+        async with snapshot(db):  # between two looks the follower may have moved
+            where = await self._at.position()
+            unsettled = await releases.unsettled(db)
+            if not unsettled or where is None or await events.recovering(db):
+                return
+            sights = await releases.sights(db)
+            splits = await releases.splits(db, where.slot)
+            there = await releases.there(db, {at for each in unsettled if each.latest for at in each.latest.named})
+        coming = [each.latest.id for each in unsettled if each.state in UNDER_WAY and each.latest is not None]
+        coming += [each.id for each in splits]
+        turns = []
+        for release in unsettled:
+            whole = release.latest is None or coins_there(release.latest, there, coming)
+            sight = Sight(where.slot, where.height, sights[release.id], whole)
+            turn = behold(course_of(release), sight, where.k, where.confirmed_depth)
+            if turn is not None:
+                turns.append((release, turn))
+        await self._at.journal.turns(turns, where.slot)

@@ -1,0 +1,273 @@
+"""Releases of what is due: which, whether they are worth their cost, and made, one after the other."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from indexer.chain.block import OutputReference
+from indexer.chain.coin import Coin
+from indexer.chain.parameters import Parameters
+from indexer.chain.time import Timeline
+from indexer.domain import gates as gating
+from indexer.domain.gates import Gate, Stands
+from indexer.domain.judge import Unwanted, Wanted, judge, sponsored, surely_costs
+from indexer.domain.submission import (
+    TO_BE_BUILT,
+    UNDER_WAY,
+    Answer,
+    Never,
+    ReleaseState,
+    answered,
+    built,
+)
+from indexer.edge.builder.errors import CollateralMissing, FundsMissing, NotAsIntended, NotDue
+from indexer.edge.builder.intents import Surroundings
+from indexer.edge.node import Node
+from indexer.errors import IndexerError, SessionBroken
+from indexer.ogmios.submission import EvaluationFailed
+from indexer.plutus.identity import parse_milestone, shown_milestone
+from indexer.store import coins, contracts, lives, releases
+from indexer.store.due import Due
+from indexer.store.releases import Release
+from indexer.workers.journal import course_of, new
+from indexer.workers.making import Drawn, draw, journaled, sign, split
+from indexer.workers.pocket import Pocket, collateral_needed
+from indexer.workers.premises import Position, Premises
+from indexer.workers.sender import Sender, answer_of
+from indexer.workers.sending import ReferenceSpent, Search, find_reference
+
+log = structlog.get_logger(__name__)
+
+MOST_UNDER_WAY: Final = 40  # releases that wait for a block at a time: about what a block can hold
+_LEFT_ALONE_MS: Final = 60_000  # what cannot be made or is not worth it, at first; doubles each time
+_LONGEST_ALONE_MS: Final = 3_600_000
+_JUDGED_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What the node says, asked once a round: parameters, timeline, and where each contract's script lies."""
+
+    node: Node
+    parameters: Parameters
+    timeline: Timeline
+    references: dict[bytes, Coin | None]
+
+
+@dataclass
+class _Alone:
+    """A milestone that is left alone until a time. `state`: it is another matter once that is spent."""
+
+    state: OutputReference | None
+    until_ms: int
+    times: int
+
+
+class Releaser:
+    """Makes releases of what is due, and sends them."""
+
+    def __init__(self, at: Premises, sender: Sender) -> None:
+        self._at, self._sender = at, sender
+        self._alone: dict[tuple[str, str], _Alone] = {}
+        self.stopping = False
+
+    async def release(self, node: Node, where: Position, due: list[Due]) -> list[Stands]:
+        """Make and send releases of what is due, the oldest first, as long as there is room.
+
+        Returns the gates that hold them.
+        """
+        unsettled = await releases.unsettled(self._at.db)
+        room = MOST_UNDER_WAY - sum(each.state in UNDER_WAY for each in unsettled)
+        wanted = await self._wanted(unsettled, where, due, room)
+        if not wanted:
+            return []
+        chain = await self._ask(node, {each.policy for each in wanted})
+        pocket = await self._at.pocket(where)
+        shut = gating.shut(await self._at.gates(where))
+        if [each.gate for each in shut] == [Gate.COLLATERAL] and pocket.to_split is not None:
+            await self._split(chain, pocket.to_split, where)
+        elif not shut:
+            for each in wanted:
+                if not self.stopping and self._at.paused is None:
+                    await self._try(chain, pocket, each, where)
+        return shut
+
+    async def _wanted(self, unsettled: list[Release], where: Position, due: list[Due], room: int) -> list[Wanted]:
+        """What is due and not under way, the longest due first; of each distribution one release at a time."""
+        now_ms = self._at.now_ms()
+        busy = {each.state_output for each in unsettled if each.state in UNDER_WAY}
+        resting = {
+            (each.state_output, each.milestone_id)
+            for each in unsettled
+            if each.state is ReleaseState.FAILED or (each.state in TO_BE_BUILT and (each.retry_ms or 0) > now_ms)
+        }
+        candidates = [each for each in due if (alone := self._alone.get(each.key)) is None or alone.until_ms <= now_ms]
+        found: list[Wanted] = []
+        while candidates and len(found) < room:
+            some, candidates = candidates[:_JUDGED_AT_ONCE], candidates[_JUDGED_AT_ONCE:]
+            known = await lives.load_counting(self._at.db, {bytes.fromhex(each.distribution_id) for each in some})
+            for each in some:
+                one = judge(
+                    known[bytes.fromhex(each.distribution_id)], parse_milestone(each.milestone_id), where.time_ms
+                )
+                if isinstance(one, Unwanted):
+                    log.warning("release.unwanted", distribution=each.distribution_id, reason=one.reason)
+                    self._set_aside(each.key, None)
+                elif one.state not in busy and (one.state, one.milestone_id) not in resting:
+                    busy.add(one.state)
+                    found.append(one)
+        return found[:room]
+
+    async def _ask(self, node: Node, policies: set[bytes]) -> Chain:
+        parameters, timeline = await node.parameters(), await node.timeline()
+        self._at.major, self._at.needed = parameters.major, collateral_needed(parameters)
+        references: dict[bytes, Coin | None] = {}
+        for policy in policies & self._at.scripts.keys():
+            script = self._at.scripts[policy]
+            followed = await contracts.published(self._at.db, policy)
+            try:
+                references[policy] = await find_reference(node, script.contract, Search(script.named, followed), ())
+            except ReferenceSpent as error:
+                log.warning("reference.spent", contract=policy.hex(), reason=str(error), hint=error.hint)
+                search = Search(None, followed)
+                references[policy] = await find_reference(node, script.contract, search, ())
+        return Chain(node, parameters, timeline, references)
+
+    async def _split(self, chain: Chain, coin: Coin, where: Position) -> None:
+        """Make the coin that backs scripts. While that waits for a block, the gate stays shut."""
+        assert self._at.address is not None
+        assert self._at.signer is not None
+        around = self._around(chain, next(iter(self._at.scripts)), where)
+        drawn = await split(self._at.needed, coin, around, self._at.address, chain.node.evaluate)
+        signed = await sign(drawn, self._at.signer, drawn.fee)
+        sent = journaled(drawn, signed, 1)
+        await self._at.journal.write_split(sent)
+        await self._sender.send_split(chain.node, sent, where)
+
+    def _around(self, chain: Chain, policy: bytes, where: Position) -> Surroundings:
+        return Surroundings(
+            self._at.scripts[policy].contract,
+            chain.references.get(policy),
+            self._at.network.id,
+            chain.parameters,
+            chain.timeline,
+            where.slot,
+        )
+
+    async def _try(self, chain: Chain, pocket: Pocket, wanted: Wanted, where: Position) -> None:
+        """One release, as far as it goes. Whatever is wrong with it is its own matter: others go on."""
+        try:
+            drawn = await self._draw(chain, pocket, wanted, where)
+            if drawn is not None and self._at.rules.dry_run:
+                self._leave_alone(wanted, f"a dry run: {drawn.built.id.hex()} would be sent")
+            elif drawn is not None:
+                await self._make(chain, pocket, drawn, where)
+        except SessionBroken:
+            raise
+        except (NotDue, FundsMissing, CollateralMissing) as error:
+            # The next block, or the next coin, will do: nothing is wrong with the release.
+            log.info("release.waits", distribution=wanted.distribution_id.hex(), reason=str(error))
+        except EvaluationFailed as failed:
+            await self._not_made(wanted, where, failed, answer_of(failed, None))
+        except NotAsIntended as error:
+            await self._not_made(wanted, where, error, Never(str(error)))
+        except IndexerError as error:
+            self._leave_alone(wanted, str(error))
+        except Exception:
+            # Whatever a stranger's distribution makes of our code, it is not to stop those of others.
+            log.exception("release.bug", distribution=wanted.distribution_id.hex())
+            self._leave_alone(wanted, "a bug: the log has more")
+
+    async def _known(self, wanted: Wanted) -> Release | None:
+        found = await releases.by_distribution(self._at.db, wanted.distribution_id)
+        return next((each for each in found if each.id == wanted.id), None)
+
+    async def _draw(self, chain: Chain, pocket: Pocket, wanted: Wanted, where: Position) -> Drawn | None:
+        """An unsigned transaction that is worth its cost; None, and it is left alone, where there is none."""
+        state = (await coins.named(self._at.db, [wanted.state])).get(wanted.state)
+        if state is None or wanted.policy not in self._at.scripts:
+            self._leave_alone(wanted, "its state output, or its contract, is not followed")
+            return None
+        bears = sponsored(wanted, self._at.rules.sponsors)
+        script = self._at.scripts[wanted.policy].contract.script
+        least = surely_costs(wanted, len(state.output.datum or b""), len(script), chain.parameters)
+        if least > 0 and not bears:
+            self._leave_alone(wanted, f"it would cost at least {least} lovelace, and nobody sponsors it")
+            return None
+        drawn = await draw(wanted, state, self._around(chain, wanted.policy, where), pocket.purse, chain.node.evaluate)
+        allowed = await self._allowed(bears, pocket, where)
+        if drawn.built.loss > allowed:
+            reason = f"it would cost {drawn.built.loss} lovelace: {allowed} are allowed"
+            self._leave_alone(wanted, reason if bears else f"{reason}, for nobody sponsors it")
+            return None
+        return drawn
+
+    async def _allowed(self, bears: bool, pocket: Pocket, where: Position) -> int:
+        """Lovelace that a release may cost: none, unless it is sponsored; then what is left of the day's limit, and
+        what lies above the reserve."""
+        if not bears:
+            return 0
+        at_stake = sum(
+            max(0, each.latest.loss)
+            for each in await releases.unsettled(self._at.db)
+            if each.state in UNDER_WAY and each.latest is not None
+        )
+        lost = await self._lost(pocket, where)
+        balance = sum(coin.output.lovelace for coin in pocket.plain)
+        return max(0, min(self._at.rules.max_loss_per_day - lost, balance - self._at.rules.reserve) - at_stake)
+
+    async def _lost(self, pocket: Pocket, where: Position) -> int:
+        """Lovelace that left the wallet within 24 hours, by its own transactions in blocks."""
+        return await coins.lost_since(self._at.db, pocket.key_hash, where.day_ago)
+
+    async def _make(self, chain: Chain, pocket: Pocket, drawn: Drawn, where: Position) -> None:
+        """Sign, look once more, write down, send."""
+        assert self._at.signer is not None
+        signed = await sign(drawn.built, self._at.signer, max(0, drawn.built.loss))
+        release = await self._begun(drawn.wanted)
+        course = built(course_of(release), drawn.built.upper)
+        sent = journaled(drawn.built, signed, course.course.attempts)
+        release = await self._at.journal.write(release, course, sent, where.slot)
+        pocket.add(sent, release.id)
+        self._alone.pop((drawn.wanted.distribution_id.hex(), shown_milestone(drawn.wanted.milestone_id)), None)
+        log.info(
+            "release.built",
+            release=release.id,
+            distribution=release.distribution_id.hex(),
+            transaction=sent.id.hex(),
+            payouts=len(release.allocations),
+            cost=sent.loss,
+        )
+        await self._sender.send(chain.node, release, where)
+
+    async def _begun(self, wanted: Wanted) -> Release:
+        """The release as the journal has it; begun, if it is new."""
+        found = await releases.by_distribution(self._at.db, wanted.distribution_id)
+        release = next((each for each in found if each.id == wanted.id), None)
+        if release is None:
+            release = new(wanted, self._at.now_ms(), by_hand=False)
+            await self._at.journal.intend(release, "due, and all gates are open")
+        return release
+
+    async def _not_made(self, wanted: Wanted, where: Position, error: IndexerError, answer: Answer) -> None:
+        """It could not be built. Where trying again may help, it is left alone for a while; else a person is told."""
+        if not isinstance(answer, Never):
+            self._leave_alone(wanted, str(error))
+            return
+        release = await self._begun(wanted)
+        turn = answered(course_of(release), answer)
+        assert turn is not None
+        await self._at.journal.turn(release, turn, where.slot)
+        log.error("release.failed", release=release.id, code=error.code, reason=str(error), hint=error.hint)
+
+    def _leave_alone(self, wanted: Wanted, reason: str) -> None:
+        key = (wanted.distribution_id.hex(), shown_milestone(wanted.milestone_id))
+        self._set_aside(key, wanted.state)
+        log.info("release.left_alone", distribution=key[0], milestone=key[1], reason=reason)
+
+    def _set_aside(self, key: tuple[str, str], state: OutputReference | None) -> None:
+        before = self._alone.get(key)
+        times = before.times + 1 if before is not None and before.state == state else 0
+        wait = min(_LEFT_ALONE_MS * 2**times, _LONGEST_ALONE_MS)
+        self._alone[key] = _Alone(state, self._at.now_ms() + wait, min(times, 10))

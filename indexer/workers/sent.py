@@ -75,7 +75,7 @@ class Sent:
                     continue
             if not done:
                 raise UnderWay(
-                    f"transaction {delivery.id.hex()} was sent for the same, and is in no block yet",
+                    f"transaction {delivery.id.hex()} was signed for the same, and is in no block yet",
                     hint=f"`indexer submit {path}` sends the same bytes again, and waits for the block",
                 )
             if not again:
@@ -91,16 +91,18 @@ class Sent:
 async def deliver(connect: Connect, signed: bytes, path: Path, say: Say) -> None:
     """Send what the file at `path` holds, and wait for the block.
 
-    Raises what `Delivery.run` raises; where it is open what becomes of it, the hint names the file, to send it again.
-    Where the node refuses it for good, a file that we wrote ourselves is deleted.
+    Raises what `Delivery.run` raises; where it is open what becomes of it, the hint says how to send the same again (a
+    file that we did not write ourselves may lack the signatures). Where the node refuses it for good, a file that we wrote
+    ourselves is deleted.
     """
-    delivery = Delivery(connect, signed, say)
+    delivery, ours = Delivery(connect, signed, say), _NAME.fullmatch(path.name) is not None
     try:
         await delivery.run()
     except IndexerError as error:
         waits = isinstance(error, SubmissionRefused) and error.verdict is Verdict.WAIT
         if waits or isinstance(error, SessionBroken | OutcomeUnknown):
-            error.hint = f"`indexer submit {path}` looks for it, sends the same again, and waits for the block"
-        elif isinstance(error, SubmissionRefused) and _NAME.fullmatch(path.name):
+            again = f"`indexer submit {path}`" if ours else "the same command"
+            error.hint = f"{again} looks for it, sends the same again, and waits for the block"
+        elif isinstance(error, SubmissionRefused) and ours:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         raise

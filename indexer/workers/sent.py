@@ -92,8 +92,8 @@ async def deliver(connect: Connect, signed: bytes, path: Path, say: Say) -> None
     """Send what the file at `path` holds, and wait for the block.
 
     Raises what `Delivery.run` raises; where it is open what becomes of it, the hint says how to send the same again (a
-    file that we did not write ourselves may lack the signatures). Where the node refuses it for good, a file that we wrote
-    ourselves is deleted.
+    file that we did not write ourselves may lack the signatures). Where the node refuses it for good, a file that we
+    wrote ourselves is deleted.
     """
     delivery, ours = Delivery(connect, signed, say), _NAME.fullmatch(path.name) is not None
     try:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ from indexer import errors
 from indexer.chain.block import Output, OutputReference
 from indexer.chain.coin import Coin
 from indexer.chain.point import Point
+from indexer.devnet.running import Devnet
 from indexer.edge.builder import signing
 from indexer.edge.envelopes import read_transaction
+from indexer.edge.node import node as reached
 from indexer.ogmios.submission import Stage, SubmissionRefused, refusal
 from indexer.workers.sending import Delivery, Expired, OutcomeUnknown, Superseded
 from indexer.workers.sent import DoneBefore, Sent, UnderWay, deliver, purpose
+from tests.contract.terms import Reference
 from tests.support import spending
-from tests.support.spending import Spending, Wallet, written
+from tests.support.spending import Spending, Wallet, paid, written
 
 FUNDER = Wallet("funder")
 GIVEN = spending.coin(FUNDER)
@@ -168,6 +172,26 @@ async def test_it_is_over_when_the_tip_is_past_its_validity() -> None:
     await delivered(Fake(slot=999))
     with pytest.raises(Expired, match="slot 1000"):
         await delivered(Fake(slot=1_000))
+
+
+async def test_a_mempool_that_is_full_makes_it_wait_and_it_is_in_a_block_once_there_is_room(devnet: Devnet) -> None:
+    """A node does not answer then, so a client's patience ends first; it comes back with the same bytes."""
+    made = devnet.node.faucet(FUNDER.address, 10_000_000)
+    devnet.node.make_block()
+    coin = spending.Coin(Reference(made, 0), paid(FUNDER.address, 10_000_000))
+    raw = written(Spending(inputs=(coin,), signers=(FUNDER,), change=FUNDER.address, body={3: 1_000}))
+    devnet.node.faucet(FUNDER.address, 1_000_000)  # waits, and takes all the room
+    devnet.node.mempool.capacity = 1
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        devnet.node.make_block()
+
+    await Delivery(partial(reached, devnet.url, {}, 0.2), raw, say, 5.0).run()
+    lost, sent = said
+    assert "no answer to submitTransaction within 0.2 s" in lost
+    assert "waiting for a block" in sent
 
 
 # --- what was written down

@@ -14,7 +14,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from indexer import errors
-from indexer.status import FollowerStatus, Phase
+from indexer.status import FollowerStatus, KeeperStatus, Phase
 
 _SILENT = logging.Logger("http", logging.CRITICAL + 1)  # who asks badly is told so, not the operator
 
@@ -68,6 +68,31 @@ class FollowerMetrics(Collector):
                 yield GaugeMetricFamily(name, text, value)
         for name, text, count in counters:
             yield CounterMetricFamily(name, text, count)
+
+
+class KeeperMetrics(Collector):
+    """The keeper's metrics, read from its status when somebody asks."""
+
+    def __init__(self, status: KeeperStatus) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        """Prometheus families, in the order of docs/operations.md."""
+        status = self._status
+        gates = GaugeMetricFamily("indexer_keeper_gate_open", "1 while the gate lets releases pass.", labels=["gate"])
+        for gate, is_open in status.gates.items():
+            gates.add_metric([gate], float(is_open))
+        yield gates
+        unsettled = GaugeMetricFamily("indexer_releases", "Releases that are not final, by state.", labels=["state"])
+        for state, count in status.releases.items():
+            unsettled.add_metric([state], count)
+        yield unsettled
+        for name, text, value in (
+            ("indexer_wallet_lovelace", "In coins of ada alone in the keeper's wallet.", status.balance),
+            ("indexer_wallet_collateral_lovelace", "Of the coin that backs scripts.", status.collateral),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(name, text, value)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ one release spend one output, so that one of them at most is ever in a block.
 """
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from typing import Final
 
@@ -156,4 +157,6 @@ class Keeper:
             turn = behold(course_of(release), sight, where.k, where.confirmed_depth)
             if turn is not None:
                 turns.append((release, turn))
-        await self._at.journal.turns(turns, where.slot)
+        after = {each.id: each for each in unsettled}
+        after.update((each.id, each) for each in await self._at.journal.turns(turns, where.slot))
+        self._at.status.releases = Counter(str(each.state) for each in after.values())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from indexer.chain.block import OutputReference
 from indexer.chain.coin import Coin
 from indexer.domain.judge import Wanted
 from indexer.edge.builder.build import Built, Evaluate, build
@@ -43,14 +44,15 @@ async def draw(
     wanted: Wanted,
     state: Coin,
     around: Surroundings,
-    purse: Callable[[str, bool], Purse],
+    purse: Callable[[OutputReference, bool], Purse],
     evaluate: Evaluate,
 ) -> Drawn:
     """The release of as many of the allocations as fit into one transaction, the first ones.
 
-    `purse`: what a release (by its id) may spend; with True also change that no block has yet, which is tried only
-    where the other does not suffice. Raises what `build` raises; NotPossible where the state output does not say what
-    is known of the distribution.
+    `purse`: what a release of a state output may spend; with True also change that no block has yet, which is tried
+    only where the other does not suffice.
+
+    Raises what `build` raises; NotPossible where the state output does not say what is known of the distribution.
     """
     _same_terms(wanted, state)
     try:
@@ -72,13 +74,17 @@ async def draw(
 
 
 async def _draw(
-    wanted: Wanted, state: Coin, around: Surroundings, purse: Callable[[str, bool], Purse], evaluate: Evaluate
+    wanted: Wanted,
+    state: Coin,
+    around: Surroundings,
+    purse: Callable[[OutputReference, bool], Purse],
+    evaluate: Evaluate,
 ) -> Drawn:
     intent = Release(state, wanted.milestone_id, wanted.allocations, wanted.signatures, wanted.since)
     try:
-        return Drawn(wanted, await build(intent, around, purse(wanted.id, False), evaluate))
+        return Drawn(wanted, await build(intent, around, purse(wanted.state, False), evaluate))
     except FundsMissing:
-        return Drawn(wanted, await build(intent, around, purse(wanted.id, True), evaluate))
+        return Drawn(wanted, await build(intent, around, purse(wanted.state, True), evaluate))
 
 
 def _same_terms(wanted: Wanted, state: Coin) -> None:

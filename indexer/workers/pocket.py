@@ -56,7 +56,8 @@ class Pocket:
     ) -> None:
         self.address, self._needed = address, needed
         self.coins = list(coins)
-        self._kept: dict[OutputReference, set[str | None]] = {}  # by which releases; None: a split
+        # For releases of which state outputs: of those of one, one at most is ever in a block. None: for a split.
+        self._kept: dict[OutputReference, set[OutputReference | None]] = {}
         self._staked: set[OutputReference] = set()
         self._chained: dict[bytes, int] = {}
         self._to_come: list[Held] = []
@@ -64,7 +65,7 @@ class Pocket:
         for release in releases:
             self._reserve(release, cursor)
         for split in splits:
-            self._keep(split, None)
+            self._keep(split)
         waiting = [one.latest for one in releases if one.state is ReleaseState.SUBMITTED and one.latest is not None]
         for transaction in sorted(waiting, key=lambda each: each.sent_ms or 0):  # parents were sent before children
             self._expect(transaction)
@@ -79,11 +80,11 @@ class Pocket:
             if release.landed is None and (
                 cursor < transaction.valid_until or (release.state in UNDER_WAY and transaction is release.latest)
             ):
-                self._keep(transaction, release.id)
+                self._keep(transaction)
 
-    def _keep(self, transaction: Journaled, by: str | None) -> None:
+    def _keep(self, transaction: Journaled) -> None:
         for reference in transaction.inputs:
-            self._kept.setdefault(reference, set()).add(by)
+            self._kept.setdefault(reference, set()).add(transaction.state)
         if transaction.collateral is not None:
             self._staked.add(transaction.collateral)
 
@@ -94,9 +95,9 @@ class Pocket:
         if chained < MOST_CHAINED:
             self._to_come += [Held(coin, chained) for coin in own_outputs(transaction.raw, self.key_hash)]
 
-    def add(self, transaction: Journaled, release_id: str) -> None:
+    def add(self, transaction: Journaled) -> None:
         """One more of ours, just sent."""
-        self._keep(transaction, release_id)
+        self._keep(transaction)
         self._expect(transaction)
 
     @property
@@ -124,15 +125,16 @@ class Pocket:
         large = [coin for coin in large if coin.reference not in self._kept]
         return min(large, key=lambda coin: (coin.output.lovelace, coin.reference), default=None)
 
-    def purse(self, release_id: str, with_change: bool) -> Purse:
-        """What the release may spend: unspent coins that no other one needs; `with_change`: also what is to come."""
-        free = [coin for coin in self.coins if self._free(coin, release_id)]
+    def purse(self, state: OutputReference, with_change: bool) -> Purse:
+        """What a release of this state output may spend: unspent coins that no other one needs; `with_change`: also
+        what is to come."""
+        free = [coin for coin in self.coins if self._free(coin, state)]
         if with_change:
-            free += [held.coin for held in self._to_come if self._free(held.coin, release_id)]
+            free += [held.coin for held in self._to_come if self._free(held.coin, state)]
         return self._purse(free, self.collateral)
 
-    def _free(self, coin: Coin, release_id: str) -> bool:
-        return coin.reference not in self._staked and self._kept.get(coin.reference, set()) <= {release_id}
+    def _free(self, coin: Coin, state: OutputReference) -> bool:
+        return coin.reference not in self._staked and self._kept.get(coin.reference, set()) <= {state}
 
     def _purse(self, coins: Iterable[Coin], collateral: Coin | None = None) -> Purse:
         return Purse(self.address, tuple(coins), collateral)

@@ -132,7 +132,7 @@ class Premises:
         stands = gating.gates(facts)
         self.status.gates = {str(each.gate): each.open for each in stands}
         if wallet is not None:
-            self.status.balance, self.status.collateral = wallet.plain, wallet.collateral
+            self.status.balance, self.status.collateral = wallet.plain, wallet.collateral or 0
         return stands
 
     async def _wallet(self, key_hash: bytes, pocket: Pocket) -> Wallet:

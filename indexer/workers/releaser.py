@@ -1,5 +1,6 @@
 """Releases of what is due: which, whether they are worth their cost, and made, one after the other."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,7 +41,8 @@ from indexer.workers.sending import ReferenceSpent, Search, find_reference
 log = structlog.get_logger(__name__)
 
 MOST_UNDER_WAY: Final = 40  # releases that wait for a block at a time: about what a block can hold
-_LEFT_ALONE_MS: Final = 60_000  # what cannot be made or is not worth it, at first; doubles each time
+ROUND_S: Final = 5.0  # a round ends after so long, for others wait: what is under way, a pause
+_LEFT_ALONE_MS: Final = 5_000  # what cannot be made or is not worth it, at first; doubles each time
 _LONGEST_ALONE_MS: Final = 3_600_000
 _JUDGED_AT_ONCE: Final = 100
 
@@ -75,26 +77,35 @@ class Releaser:
     async def release(self, node: Node, where: Position, due: list[Due]) -> list[Stands]:
         """Make and send releases of what is due, the oldest first, as long as there is room.
 
-        Returns the gates that hold them.
+        Those that could not be made before come after the others. Returns the gates that hold them.
         """
         unsettled = await releases.unsettled(self._at.db)
         room = MOST_UNDER_WAY - sum(each.state in UNDER_WAY for each in unsettled)
-        wanted = await self._wanted(unsettled, where, due, room)
-        if not wanted:
-            return []
-        chain = await self._ask(node, {each.policy for each in wanted})
-        pocket = await self._at.pocket(where)
-        shut = gating.shut(await self._at.gates(where))
-        if [each.gate for each in shut] == [Gate.COLLATERAL] and pocket.to_split is not None:
-            await self._split(chain, pocket.to_split, where)
-        elif not shut:
-            for each in wanted:
-                if not self.stopping and self._at.paused is None:
-                    await self._try(chain, pocket, each, where)
-        return shut
+        ready, chain, pocket = self._ready(due), None, None
+        ends = asyncio.get_running_loop().time() + ROUND_S
+        while ready and room > 0:
+            some, ready = ready[:_JUDGED_AT_ONCE], ready[_JUDGED_AT_ONCE:]
+            for wanted in await self._wanted(unsettled, where, some):
+                if chain is None or pocket is None:
+                    chain, pocket = await self._ask(node), await self._at.pocket(where)
+                    if shut := gating.shut(await self._at.gates(where)):
+                        if [each.gate for each in shut] == [Gate.COLLATERAL]:
+                            await self._split(chain, pocket, where)
+                        return shut
+                late = asyncio.get_running_loop().time() >= ends
+                if room == 0 or late or self.stopping or self._at.paused is not None:
+                    return []
+                room -= await self._try(chain, pocket, wanted, where)
+        return []
 
-    async def _wanted(self, unsettled: list[Release], where: Position, due: list[Due], room: int) -> list[Wanted]:
-        """What is due and not under way, the longest due first; of each distribution one release at a time."""
+    def _ready(self, due: list[Due]) -> list[Due]:
+        """Those that are not left alone for now."""
+        now_ms = self._at.now_ms()
+        found = [each for each in due if (alone := self._alone.get(each.key)) is None or alone.until_ms <= now_ms]
+        return sorted(found, key=lambda each: each.key in self._alone)
+
+    async def _wanted(self, unsettled: list[Release], where: Position, due: list[Due]) -> list[Wanted]:
+        """What may be released of these and is not under way; of each distribution one release at a time."""
         now_ms = self._at.now_ms()
         busy = {each.state_output for each in unsettled if each.state in UNDER_WAY}
         resting = {
@@ -102,29 +113,24 @@ class Releaser:
             for each in unsettled
             if each.state is ReleaseState.FAILED or (each.state in TO_BE_BUILT and (each.retry_ms or 0) > now_ms)
         }
-        candidates = [each for each in due if (alone := self._alone.get(each.key)) is None or alone.until_ms <= now_ms]
+        known = await lives.load_counting(self._at.db, {bytes.fromhex(each.distribution_id) for each in due})
         found: list[Wanted] = []
-        while candidates and len(found) < room:
-            some, candidates = candidates[:_JUDGED_AT_ONCE], candidates[_JUDGED_AT_ONCE:]
-            known = await lives.load_counting(self._at.db, {bytes.fromhex(each.distribution_id) for each in some})
-            for each in some:
-                one = judge(
-                    known[bytes.fromhex(each.distribution_id)], parse_milestone(each.milestone_id), where.time_ms
-                )
-                if isinstance(one, Unwanted):
-                    log.warning("release.unwanted", distribution=each.distribution_id, reason=one.reason)
-                    self._set_aside(each.key, None)
-                elif one.state not in busy and (one.state, one.milestone_id) not in resting:
-                    busy.add(one.state)
-                    found.append(one)
-        return found[:room]
+        for each in due:
+            life = known[bytes.fromhex(each.distribution_id)]
+            one = judge(life, parse_milestone(each.milestone_id), where.time_ms)
+            if isinstance(one, Unwanted):
+                log.warning("release.unwanted", distribution=each.distribution_id, reason=one.reason)
+                self._set_aside(each.key, None)
+            elif one.state not in busy and (one.state, one.milestone_id) not in resting:
+                busy.add(one.state)
+                found.append(one)
+        return found
 
-    async def _ask(self, node: Node, policies: set[bytes]) -> Chain:
+    async def _ask(self, node: Node) -> Chain:
         parameters, timeline = await node.parameters(), await node.timeline()
         self._at.major, self._at.needed = parameters.major, collateral_needed(parameters)
         references: dict[bytes, Coin | None] = {}
-        for policy in policies & self._at.scripts.keys():
-            script = self._at.scripts[policy]
+        for policy, script in self._at.scripts.items():
             followed = await contracts.published(self._at.db, policy)
             try:
                 references[policy] = await find_reference(node, script.contract, Search(script.named, followed), ())
@@ -134,14 +140,21 @@ class Releaser:
                 references[policy] = await find_reference(node, script.contract, search, ())
         return Chain(node, parameters, timeline, references)
 
-    async def _split(self, chain: Chain, coin: Coin, where: Position) -> None:
-        """Make the coin that backs scripts. While that waits for a block, the gate stays shut."""
-        assert self._at.address is not None
+    async def _split(self, chain: Chain, pocket: Pocket, where: Position) -> None:
+        """Make the coin that backs scripts out of a larger one, once. Until a block has it, the gate is shut."""
+        coin = pocket.to_split
+        if coin is None or await releases.splits(self._at.db, where.slot) or self._at.rules.dry_run:
+            return
         assert self._at.signer is not None
         around = self._around(chain, next(iter(self._at.scripts)), where)
-        drawn = await split(self._at.needed, coin, around, self._at.address, chain.node.evaluate)
-        signed = await sign(drawn, self._at.signer, drawn.fee)
-        sent = journaled(drawn, signed, 1)
+        try:
+            drawn = await split(self._at.needed, coin, around, pocket.address, chain.node.evaluate)
+            sent = journaled(drawn, await sign(drawn, self._at.signer, drawn.fee), 1)
+        except SessionBroken:
+            raise
+        except IndexerError as error:
+            log.warning("collateral.not_made", code=error.code, reason=str(error))
+            return
         await self._at.journal.write_split(sent)
         await self._sender.send_split(chain.node, sent, where)
 
@@ -155,14 +168,16 @@ class Releaser:
             where.slot,
         )
 
-    async def _try(self, chain: Chain, pocket: Pocket, wanted: Wanted, where: Position) -> None:
-        """One release, as far as it goes. Whatever is wrong with it is its own matter: others go on."""
+    async def _try(self, chain: Chain, pocket: Pocket, wanted: Wanted, where: Position) -> bool:
+        """One release, as far as it goes; whether it was sent. Whatever is wrong with it is its own matter: others go
+        on."""
         try:
             drawn = await self._draw(chain, pocket, wanted, where)
             if drawn is not None and self._at.rules.dry_run:
                 self._leave_alone(wanted, f"a dry run: {drawn.built.id.hex()} would be sent")
             elif drawn is not None:
                 await self._make(chain, pocket, drawn, where)
+                return True
         except SessionBroken:
             raise
         except (NotDue, FundsMissing, CollateralMissing) as error:
@@ -178,10 +193,7 @@ class Releaser:
             # Whatever a stranger's distribution makes of our code, it is not to stop those of others.
             log.exception("release.bug", distribution=wanted.distribution_id.hex())
             self._leave_alone(wanted, "a bug: the log has more")
-
-    async def _known(self, wanted: Wanted) -> Release | None:
-        found = await releases.by_distribution(self._at.db, wanted.distribution_id)
-        return next((each for each in found if each.id == wanted.id), None)
+        return False
 
     async def _draw(self, chain: Chain, pocket: Pocket, wanted: Wanted, where: Position) -> Drawn | None:
         """An unsigned transaction that is worth its cost; None, and it is left alone, where there is none."""
@@ -229,7 +241,7 @@ class Releaser:
         course = built(course_of(release), drawn.built.upper)
         sent = journaled(drawn.built, signed, course.course.attempts)
         release = await self._at.journal.write(release, course, sent, where.slot)
-        pocket.add(sent, release.id)
+        pocket.add(sent)
         self._alone.pop((drawn.wanted.distribution_id.hex(), shown_milestone(drawn.wanted.milestone_id)), None)
         log.info(
             "release.built",

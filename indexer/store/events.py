@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from aiosqlite import Connection
 
@@ -19,6 +19,9 @@ ADD: Final = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (event_id) DO UPDATE SET gone = 0, turns = turns + turns % 2, slot = excluded.slot,
         height = excluded.height, data = excluded.data"""
+TELL: Final = """
+    INSERT OR IGNORE INTO event (event_id, type, origin, distribution_id, milestone_id, slot, data)
+    VALUES (?, ?, 'daemon', ?, ?, ?, ?)"""
 RECOVERING: Final = "SELECT recover_height IS NOT NULL FROM chain"
 TOLD: Final = "SELECT event_id FROM event WHERE event_id IN (SELECT value FROM json_each(?))"
 DELAY: Final = "INSERT OR IGNORE INTO event_delayed VALUES (?)"
@@ -70,6 +73,30 @@ async def _in_time(db: Connection, holding: Iterable[Event]) -> list[Event]:
 async def fall_back(db: Connection) -> None:
     """The chain falls back from where the cursor stands: nothing is retracted before it is there again."""
     await db.execute(FALL_BACK)
+
+
+async def tell(
+    db: Connection,
+    *,
+    event_id: str,
+    type: str,  # noqa: A002 -- as events name it
+    distribution_id: bytes | None,
+    milestone_id: bytes | None,
+    slot: Slot,
+    data: dict[str, Any],
+) -> None:
+    """Something that came about here, and that no block can take back. Told once, however often it is said."""
+    await db.execute(
+        TELL,
+        (
+            event_id,
+            type,
+            None if distribution_id is None else distribution_id.hex(),
+            None if milestone_id is None else shown_milestone(milestone_id),
+            slot,
+            json.dumps(data, separators=(",", ":")),
+        ),
+    )
 
 
 async def recovering(db: Connection) -> bool:

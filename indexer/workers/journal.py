@@ -60,6 +60,7 @@ def new(wanted: Wanted, now_ms: int, *, by_hand: bool) -> Release:
         retry_ms=None,
         landed=None,
         by_hand=by_hand,
+        settled=False,
         transactions=(),
     )
 
@@ -70,21 +71,21 @@ class Journal:
     def __init__(self, db: Connection, network: Network, now_ms: Callable[[], int]) -> None:
         self._db, self._network, self._now_ms = db, network, now_ms
 
-    async def intend(self, release: Release, reason: str) -> None:
+    async def intend(self, release: Release, slot: Slot, reason: str) -> None:
         """A release is wanted that was not before."""
         async with transaction(self._db):
-            await releases.begin(self._db, release, reason)
+            await releases.begin(self._db, release, slot, reason)
 
     async def write(self, release: Release, turn: Turn, signed: Journaled, slot: Slot) -> Release:
         """A transaction of a release, before it is first sent; the release is begun if it is new."""
         async with transaction(self._db):
-            await releases.add_transaction(self._db, release.id, signed)
+            await releases.add_transaction(self._db, release.id, signed, self._now_ms())
             return await self._turn(release, turn, slot, signed)
 
     async def write_split(self, signed: Journaled) -> None:
         """A transaction that splits a coin, before it is first sent."""
         async with transaction(self._db):
-            await releases.add_transaction(self._db, None, signed)
+            await releases.add_transaction(self._db, None, signed, self._now_ms())
 
     async def turn(self, release: Release, turn: Turn, slot: Slot) -> Release:
         """A release takes a turn; as it is then."""
@@ -143,6 +144,7 @@ class Journal:
             retry_ms=retry_ms,
             last_error=last_error,
             landed=course.landed,
+            settled=course.settled,
         )
         if latest is not None and latest is not release.latest:
             after = replace(after, transactions=(*release.transactions, latest))

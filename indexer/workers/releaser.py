@@ -237,7 +237,7 @@ class Releaser:
         """Sign, look once more, write down, send."""
         assert self._at.signer is not None
         signed = await sign(drawn.built, self._at.signer, max(0, drawn.built.loss))
-        release = await self._begun(drawn.wanted)
+        release = await self._begun(drawn.wanted, where)
         course = built(course_of(release), drawn.built.upper)
         sent = journaled(drawn.built, signed, course.course.attempts)
         release = await self._at.journal.write(release, course, sent, where.slot)
@@ -253,13 +253,12 @@ class Releaser:
         )
         await self._sender.send(chain.node, release, where)
 
-    async def _begun(self, wanted: Wanted) -> Release:
+    async def _begun(self, wanted: Wanted, where: Position) -> Release:
         """The release as the journal has it; begun, if it is new."""
-        found = await releases.by_distribution(self._at.db, wanted.distribution_id)
-        release = next((each for each in found if each.id == wanted.id), None)
+        release = await releases.one(self._at.db, wanted.id)
         if release is None:
             release = new(wanted, self._at.now_ms(), by_hand=False)
-            await self._at.journal.intend(release, "due, and all gates are open")
+            await self._at.journal.intend(release, where.slot, "due, and all gates are open")
         return release
 
     async def _not_made(self, wanted: Wanted, where: Position, error: IndexerError, answer: Answer) -> None:
@@ -267,7 +266,7 @@ class Releaser:
         if not isinstance(answer, Never):
             self._leave_alone(wanted, str(error))
             return
-        release = await self._begun(wanted)
+        release = await self._begun(wanted, where)
         turn = answered(course_of(release), answer)
         assert turn is not None
         await self._at.journal.turn(release, turn, where.slot)

@@ -122,7 +122,7 @@ def journaled(built: Built, signed: bytes, attempt: int) -> Journaled:
         valid_from=built.lower,
         valid_until=built.upper,
         fee=built.fee,
-        loss=built.loss,
+        loss=built.fee if isinstance(built.intent, Split) else built.loss,
         units=built.units,
         sent_ms=None,
         sent_height=None,

@@ -22,6 +22,7 @@ from indexer.workers.making import Signs
 from indexer.workers.pocket import Pocket
 from indexer.workers.sending import text_of
 
+MOST_COINS: Final = 200  # of a wallet, the largest: more than may be under way
 DAY_MS: Final = 86_400_000
 _COLLATERAL: Final = 5_000_000  # what is needed, before the node has told its parameters
 
@@ -107,7 +108,7 @@ class Premises:
         """The wallet's coins, as releases may use them. Only where there is a wallet."""
         assert self.address is not None
         slot = 0 if where is None else where.slot
-        found = await coins.at(self.db, self.address[1:29])
+        found = await coins.at(self.db, self.address[1:29], MOST_COINS)
         unsettled, splits = await releases.unsettled(self.db), await releases.splits(self.db, slot)
         return Pocket(self.address, found, unsettled, splits, slot, self.needed)
 
@@ -136,15 +137,16 @@ class Premises:
         return stands
 
     async def _wallet(self, key_hash: bytes, pocket: Pocket) -> Wallet:
-        plain, collateral = pocket.plain, pocket.collateral
-        others = [coin for coin in pocket.coins if coin not in plain]
+        collateral = pocket.collateral
+        count, plain = await coins.balance(self.db, key_hash)
+        others, in_others = await coins.others(self.db, key_hash)
         return Wallet(
             text_of(pocket.address),
-            sum(coin.output.lovelace for coin in plain),
-            len(plain),
+            plain,
+            count,
             None if collateral is None else collateral.output.lovelace,
-            len(others),
-            sum(coin.output.lovelace for coin in others),
+            others,
+            in_others,
             await coins.unread(self.db, key_hash),
             tuple(each.hex() for each in await coins.earlier_wallets(self.db, key_hash)),
         )

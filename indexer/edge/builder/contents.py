@@ -20,6 +20,7 @@ from indexer.edge.builder.intents import (
     Purse,
     Reclaim,
     Release,
+    Split,
     Surroundings,
     TakeBack,
     Withdraw,
@@ -73,6 +74,8 @@ def expected(intent: Intent, found: Read, around: Surroundings, purse: Purse) ->
             return _deploy(intent, found, around, purse)
         case TakeBack():
             return _take_back(intent, around)
+        case Split():
+            return _split(intent, found, purse)
 
 
 def _require(holds: bool, what: str) -> None:
@@ -258,3 +261,10 @@ def _take_back(intent: TakeBack, around: Surroundings) -> Expected:
     script = intent.published.output.script
     _require(script is not None and script.hash == around.contract.hash, "what is taken back carries no such script")
     return Expected(carriers=(intent.published.reference,))
+
+
+def _split(intent: Split, found: Read, purse: Purse) -> Expected:
+    output = _output(found, 0)
+    _require(output.address == purse.address and output.lovelace == intent.lovelace, "another coin is made")
+    _require(not output.assets, "the coin holds something else")
+    return Expected()  # as change is: it stays in the wallet

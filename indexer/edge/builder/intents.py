@@ -93,7 +93,14 @@ class TakeBack:
     published: Coin
 
 
-Intent: TypeAlias = Create | Release | Reclaim | Publish | Withdraw | Deploy | TakeBack
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Make a coin of ada alone with so much lovelace, at the wallet's own address: something to stake for scripts."""
+
+    lovelace: int
+
+
+Intent: TypeAlias = Create | Release | Reclaim | Publish | Withdraw | Deploy | TakeBack | Split
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from indexer.edge.builder.intents import (
     Purse,
     Reclaim,
     Release,
+    Split,
     Surroundings,
     TakeBack,
     Withdraw,
@@ -61,6 +62,8 @@ def plan(intent: Intent, around: Surroundings, purse: Purse) -> Plan:
             return _deploy(intent, around, purse)
         case TakeBack():
             return _take_back(intent, around, purse)
+        case Split():
+            return Plan(outputs=(Planned(purse.address, intent.lovelace, {}),))
 
 
 def _create(intent: Create, around: Surroundings, purse: Purse) -> Plan:

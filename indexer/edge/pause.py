@@ -1,0 +1,95 @@
+"""The keeper's pause: a file, `<data>/paused`, so that it outlives restarts and databases.
+
+While it is there, nothing is sent. One that cannot be read pauses too.
+"""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from indexer import errors
+from indexer.chain.time import iso
+
+_NAME: Final = "paused"
+_MOST_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Since when it is paused (POSIX milliseconds; None: the file does not say), and why."""
+
+    since_ms: int | None
+    reason: str | None
+
+    @property
+    def sentence(self) -> str:
+        """In words; the reason is shown escaped."""
+        since = "" if self.since_ms is None else f" since {iso(self.since_ms)}"
+        why = "" if self.reason is None else f": {ascii(self.reason)[1:-1]}"
+        return f"paused{since}{why}"
+
+
+def paused(data: Path) -> Note | None:
+    """What the file says; None: it is not paused. `data` is the directory of local data."""
+    try:
+        with (data / _NAME).open("rb") as file:
+            raw = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return Note(None, f"its file cannot be read ({error.strerror})")
+    try:
+        match json.loads(raw):
+            case {"since_ms": int(since_ms), "reason": str() | None as reason}:
+                return Note(since_ms, reason)
+    except (ValueError, RecursionError):
+        pass  # somebody else wrote it, or made it with `touch`: that it is there is what counts
+    return Note(None, None)
+
+
+def pause(data: Path, since_ms: int, reason: str | None) -> Note:
+    """Pause; what is said from now on. A pause that is there already stays as it is. Raises FileUnusable."""
+    there = paused(data)
+    if there is not None:
+        return there
+    path = data / _NAME
+    text = json.dumps({"since_ms": since_ms, "reason": reason}) + "\n"
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{_NAME}.{os.getpid()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync(data)
+    except OSError as error:
+        raise errors.FileUnusable(f"cannot write {path}: {error.strerror}") from error
+    return Note(since_ms, reason)
+
+
+def resume(data: Path) -> bool:
+    """End the pause; whether there was one. Raises FileUnusable."""
+    path = data / _NAME
+    try:
+        there = path.exists()
+        with suppress(FileNotFoundError):
+            path.unlink()
+        if there:
+            _sync(data)
+    except OSError as error:
+        raise errors.FileUnusable(f"cannot delete {path}: {error.strerror}") from error
+    return there
+
+
+def _sync(folder: Path) -> None:
+    """Names in a folder are on the disk only once the folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

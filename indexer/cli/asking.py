@@ -18,11 +18,16 @@ EVERY_S = 1.0  # how often --watch looks
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
+def configured(context: typer.Context) -> Path:
+    """The configuration that a command line names that the shell completes."""
+    return context.find_root().params.get("config") or Path("config.toml")
+
+
 def _completed(context: typer.Context, incomplete: str) -> list[str]:
     """Distributions whose id begins so, for the shell. Whatever is wrong, there is just nothing to offer."""
     from indexer.cli.completing import ids
 
-    return ids(context.find_root().params.get("config") or Path("config.toml"), incomplete)
+    return ids(configured(context), incomplete)
 
 
 Distribution = Annotated[

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.asking import Distribution
+from indexer.cli.asking import Distribution, configured
 from indexer.cli.loading import load
 from indexer.cli.paying import Again, Paying, SigningKeys, Yes, spends
 from indexer.cli.told import AsJson, Result, tell, told_apart
@@ -13,7 +13,23 @@ from indexer.cli.told import AsJson, Result, tell, told_apart
 if TYPE_CHECKING:
     from indexer.config import Config
 
-Reference = Annotated[str, typer.Argument(metavar="TRANSACTION#INDEX", help="An output.", show_default=False)]
+
+def _completed(context: typer.Context, incomplete: str) -> list[str]:
+    """Published signatures whose reference begins so, for the shell."""
+    from indexer.cli.completing import deposits
+
+    return deposits(configured(context), incomplete)
+
+
+Reference = Annotated[
+    str,
+    typer.Argument(
+        metavar="TRANSACTION#INDEX",
+        help="The output, as it was printed.",
+        autocompletion=_completed,
+        show_default=False,
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:

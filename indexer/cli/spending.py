@@ -260,14 +260,16 @@ def conclude(config: Config, means: Means, built: Built, wanted: str, title: str
 
 
 def _shown(built: Built, title: str) -> str:
-    cost = f"costs the payer {ada(built.loss)} ada" if built.loss >= 0 else f"brings the payer {ada(-built.loss)} ada"
+    cost = f"costs the payer {ada(built.loss)} ada, the fee of {ada(built.fee)} ada among it"
+    if built.loss < 0:
+        cost = f"brings the payer {ada(-built.loss)} ada, after the fee of {ada(built.fee)} ada"
     scripts = "no script runs"
     if built.units.steps:
         scripts = f"scripts use {built.units.memory:,} memory, {built.units.steps:,} steps"
     return "\n".join(
         (
             title,
-            f"  {cost}, the fee of {ada(built.fee)} ada among it" if built.loss >= 0 else f"  {cost}, less the fee",
+            f"  {cost}",
             f"  payer     {text_of(built.purse.address)}",
             f"  signed by {', '.join(each.hex() for each in built.signers)}",
             f"  {built.size:,} bytes; {scripts}",

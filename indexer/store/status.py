@@ -1,4 +1,4 @@
-"""How many distributions there are in which state, which milestones are due, and which distribution an id begins."""
+"""How many distributions there are in which state, which milestones are due, and what an id begins."""
 
 import json
 from collections import Counter
@@ -47,6 +47,15 @@ DUE_AT: Final = """
 BEGINNING: Final = """
     SELECT distribution_id FROM distribution WHERE distribution_id >= ?1 AND distribution_id < ?1 || 'g'
     ORDER BY distribution_id LIMIT ?2"""
+DEPOSITS: Final = """
+    SELECT o.transaction_id || '#' || o.output_index FROM output o INDEXED BY output_unspent
+    WHERE o.spent_slot IS NULL AND o.transaction_id >= ?1 AND o.transaction_id < ?1 || 'g'
+        AND o.credential_kind = 'script' AND o.payment_credential IN (SELECT script_hash FROM contract)
+        AND NOT EXISTS (SELECT 1 FROM state_output s
+            WHERE s.transaction_id = o.transaction_id AND s.output_index = o.output_index)
+        AND NOT EXISTS (SELECT 1 FROM rejected_output r
+            WHERE r.transaction_id = o.transaction_id AND r.output_index = o.output_index)
+    ORDER BY o.transaction_id, o.output_index LIMIT ?2"""
 HISTORY: Final = """
     SELECT event_id, type, origin, distribution_id, milestone_id, slot, time, finality, data
     FROM events WHERE distribution_id = ?1 AND slot <= ?2 ORDER BY slot"""
@@ -108,6 +117,14 @@ async def due(db: Connection, now_ms: int, slot: Slot | None = None) -> list[Due
 async def beginning(db: Connection, digits: str, most: int) -> list[bytes]:
     """The distributions whose id begins with these lowercase hex digits, in order, no more than `most`."""
     return [bytes.fromhex(name) for (name,) in await db.execute_fetchall(BEGINNING, (digits, most))]
+
+
+async def deposits(db: Connection, digits: str, most: int) -> list[str]:
+    """The published signatures that are unspent and whose transaction's id begins with these lowercase hex digits.
+
+    Their references as people write them, in order, no more than `most`.
+    """
+    return [text for (text,) in await db.execute_fetchall(DEPOSITS, (digits, most))]
 
 
 async def history(db: Connection, distribution_id: bytes, slot: Slot) -> list[dict[str, Any]]:

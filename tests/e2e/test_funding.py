@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from indexer.cli.completing import deposits
 from indexer.devnet.ledger.addresses import address_text
 from tests.contract.terms import Allocation, Attestation, Terms, message, somebody
 from tests.support.process import ROOT, command
@@ -138,6 +139,8 @@ def test_a_deposit_comes_back_to_whoever_paid_it_and_the_signature_still_counts(
     distribution = created(here, quorum_threshold=1)
     published = here.do("attest", distribution, "m1", "--key", here.key(ORACLES[0]), "--publish", *pays(here, OWNER))
     (one,) = published["signatures"]
+    here.follow()
+    assert deposits(here.config, one["reference"][:8]) == [one["reference"]] == deposits(here.config, one["reference"])
     before = held_by(here, OWNER)[0]
     error = here.refused("builder.signature_missing", "withdraw-attestation", one["reference"], *pays(here))
     assert OWNER.hash.hex() in error["message"]
@@ -145,7 +148,23 @@ def test_a_deposit_comes_back_to_whoever_paid_it_and_the_signature_still_counts(
     assert back["lovelace"] == one["deposit"]
     assert held_by(here, OWNER)[0] == before + one["deposit"] - back["transaction"]["fee"]
     assert milestone(here, distribution)["quorum_status"] == "met"
+    assert deposits(here.config, one["reference"][:8]) == []
     here.refused("output.not_there", "withdraw-attestation", one["reference"], *pays(here, OWNER))
+
+
+def test_only_published_signatures_are_completed(here: Town) -> None:
+    """Not distributions, nor strays, nor what is no beginning of a reference."""
+    distribution = created(here)
+    here.do("attest", distribution, "m2", "--key", here.key(ORACLES[0]), "--publish", *pays(here, OWNER))
+    here.follow()
+    held = here.asked("queryLedgerState/utxo", addresses=[address_text(OURS.home())])
+    attestations = [one for one in held if one.get("datum", "").startswith("d87a")]  # constructor 1
+    references = {f"{one['transaction']['id']}#{one['index']}" for one in attestations}
+    assert 0 < len(references) < len(held)
+    assert references == set(deposits(here.config, ""))
+    for wrong in ("xyz", "AB", "0#x", "#"):
+        assert deposits(here.config, wrong) == []
+    assert deposits(here.folder / "nowhere.toml", "") == []
 
 
 def test_a_signature_on_the_chain_is_not_published_again_by_accident(here: Town) -> None:

@@ -6,19 +6,8 @@ from indexer import errors
 from indexer.chain.block import OutputReference
 from indexer.chain.coin import Coin
 from indexer.cli.outputs import Output
-from indexer.cli.spending import (
-    Desk,
-    Means,
-    Transaction,
-    conclude,
-    contract_of,
-    named_reference,
-    output_at,
-    prepare,
-    reference_of,
-    say,
-    search,
-)
+from indexer.cli.reaching import contract_of, named_reference, output_at, reference_of, search
+from indexer.cli.spending import Desk, Means, Transaction, conclude, prepare, say
 from indexer.cli.told import ada
 from indexer.config import Config
 from indexer.edge import blueprints

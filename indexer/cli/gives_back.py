@@ -7,7 +7,8 @@ from indexer.chain.block import OutputReference
 from indexer.chain.coin import Coin
 from indexer.cli import find, refusals
 from indexer.cli.outputs import Output
-from indexer.cli.spending import Desk, Means, Transaction, conclude, contract_of, output_at, prepare, reference_of
+from indexer.cli.reaching import contract_of, output_at, reference_of
+from indexer.cli.spending import Desk, Means, Transaction, conclude, prepare
 from indexer.cli.tokens import Tokens, Worded
 from indexer.cli.told import ada
 from indexer.config import Config

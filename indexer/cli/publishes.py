@@ -9,7 +9,8 @@ from indexer.cli import find, refusals
 from indexer.cli.attests import Matter
 from indexer.cli.commits import GOOD, read_document, verdicts_on
 from indexer.cli.outputs import Output
-from indexer.cli.spending import Desk, Means, Transaction, conclude, contract_of, prepare
+from indexer.cli.reaching import contract_of
+from indexer.cli.spending import Desk, Means, Transaction, conclude, prepare
 from indexer.cli.told import ada, shortened
 from indexer.config import Config
 from indexer.domain.life import Life

@@ -7,7 +7,8 @@ from pathlib import Path
 from indexer import errors
 from indexer.cli import find, refusals, schedules
 from indexer.cli.outputs import Output
-from indexer.cli.spending import Desk, Means, Transaction, conclude, connector, contract_of, prepare, say, search
+from indexer.cli.reaching import connector, contract_of, search
+from indexer.cli.spending import Desk, Means, Transaction, conclude, prepare, say
 from indexer.cli.tokens import Tokens, Worded
 from indexer.cli.told import ada, table
 from indexer.config import Config

@@ -8,16 +8,13 @@ from typing import Literal
 
 import typer
 
-from indexer import errors
-from indexer.chain.block import OutputReference
-from indexer.chain.coin import Coin
 from indexer.chain.network import Network
 from indexer.chain.time import iso, slot_to_ms
 from indexer.cli import refusals
 from indexer.cli.outputs import Output
+from indexer.cli.reaching import connector, search
 from indexer.cli.told import ada, confirm
-from indexer.config import Config, ContractSection
-from indexer.edge import blueprints, ogmios
+from indexer.config import Config
 from indexer.edge.builder.build import Built, build
 from indexer.edge.builder.check import check
 from indexer.edge.builder.errors import SignatureMissing
@@ -25,13 +22,11 @@ from indexer.edge.builder.intents import Intent, Purse, Surroundings
 from indexer.edge.builder.signing import complete, sign
 from indexer.edge.envelopes import UNSIGNED, write_transaction
 from indexer.edge.keys import Key, read_key
-from indexer.edge.node import Node, node
+from indexer.edge.node import Node
 from indexer.plutus.address import address_bytes, parse_shelley
 from indexer.plutus.blueprint import Blueprint
 from indexer.plutus.ledger import Address, VerificationKey
-from indexer.store import contracts
-from indexer.store.db import opened_for_reading
-from indexer.workers.sending import Connect, Search, check_network, look, text_of
+from indexer.workers.sending import Search, look, text_of
 from indexer.workers.sent import Sent, deliver
 
 
@@ -138,62 +133,6 @@ def _address(text: str, network: Network, keys: tuple[Key, ...], *, unsigned: bo
             f"--address {text} belongs to key {address.payment_credential.hash.hex()}, and no --signing-key is that"
         )
     return raw
-
-
-def connector(config: Config) -> Connect:
-    """How to reach the node. Raises FileUnusable or ConfigInvalid for the headers file."""
-    headers = ogmios.read_headers(config.ogmios.headers_file)
-    return lambda: node(config.ogmios.url, headers, config.ogmios.timeout_s)
-
-
-def contract_of(config: Config, script_hash: bytes | None = None) -> Blueprint:
-    """The contract with this script hash; None: the one that creates. Raises NoContract, and what blueprints raise."""
-    found = blueprints.read(section.blueprint for section in config.contract)
-    for contract in found:
-        if script_hash in (None, contract.hash):
-            return contract
-    if not found:
-        raise refusals.NoContract("the configuration names no contract")
-    assert script_hash is not None
-    raise refusals.NoContract(f"the configuration names no contract {script_hash.hex()}")
-
-
-async def search(config: Config, contract: Blueprint) -> Search:
-    """Where the contract's script may be found."""
-    section = next(each for each in config.contract if blueprints.read([each.blueprint])[0].hash == contract.hash)
-    try:
-        async with opened_for_reading(config.database.path) as db:
-            followed = await contracts.published(db, contract.hash)
-    except errors.NoDatabase:
-        followed = ()
-    return Search(named_reference(section), followed)
-
-
-def named_reference(section: ContractSection) -> OutputReference | None:
-    """The output that the configuration names."""
-    return None if section.reference is None else reference_of(section.reference)
-
-
-def reference_of(text: str) -> OutputReference:
-    """An output reference as people write it. Raises ReferenceUnreadable."""
-    transaction_id, _, index = text.partition("#")
-    try:
-        found = OutputReference(bytes.fromhex(transaction_id), int(index))
-    except ValueError:
-        found = OutputReference(b"", 0)
-    if len(found.transaction_id) != 32 or not index.isascii() or not index.isdigit() or found.index > 0xFFFF:
-        raise refusals.ReferenceUnreadable(f"{text!a} is no output: 64 hex digits, # and a number are expected")
-    return found
-
-
-async def output_at(config: Config, reference: OutputReference) -> Coin:
-    """An unspent output, as the node tells it. Raises WrongNetwork, OutputNotThere, and what `Node` raises."""
-    async with connector(config)() as there:
-        await check_network(there, config.chain)
-        found = await there.utxo([reference])
-    if not found:
-        raise refusals.OutputNotThere(f"{reference} is not unspent")
-    return found[0]
 
 
 async def prepare(

@@ -9,7 +9,8 @@ from indexer.chain.address import CredentialKind, payment_credential
 from indexer.chain.coin import Coin
 from indexer.cli import refusals
 from indexer.cli.outputs import Output
-from indexer.cli.spending import connector, say
+from indexer.cli.reaching import connector
+from indexer.cli.spending import say
 from indexer.cli.told import ada, confirm
 from indexer.config import Config
 from indexer.edge.builder import reader

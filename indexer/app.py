@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -9,31 +10,49 @@ import structlog
 from aiosqlite import Connection
 from prometheus_client import CollectorRegistry
 
+from indexer.chain.address import CredentialKind
+from indexer.chain.block import parse_reference
 from indexer.chain.point import ORIGIN, Place, slot_of
 from indexer.chain.watch import CredentialWatch
 from indexer.config import Config
 from indexer.edge import blueprints, http, memory, ogmios
+from indexer.edge.builder.signing import key_hash
 from indexer.edge.files import only_writer
-from indexer.status import FollowerStatus
-from indexer.store import checkpoints, contracts
+from indexer.edge.keys import read_key, read_public_key
+from indexer.edge.node import node
+from indexer.edge.signers import Command, OwnKey
+from indexer.plutus.address import address_bytes
+from indexer.plutus.ledger import Address, VerificationKey
+from indexer.status import FollowerStatus, KeeperStatus
+from indexer.store import checkpoints, coins, contracts
 from indexer.store.db import named_errors, opened, transaction
 from indexer.workers.follow import Follower
+from indexer.workers.keeper import Keeper
 from indexer.workers.local import LocalSignatures
+from indexer.workers.making import Signs
 from indexer.workers.pace import Pace
+from indexer.workers.premises import Premises, Rules, Script
 from indexer.workers.session import Since, Until
 
 log = structlog.get_logger(__name__)
 
+NODE_PATIENCE_S = 20.0
 GRACE_S = 4.0  # a stop that takes longer is made short; whatever was not committed is read again
 
 
-async def run(config: Config, *, since: Since | None = None, until: Until = None) -> FollowerStatus:
-    """Follow the chain until `until`, SIGTERM or SIGINT. Raises the errors that only a person can mend."""
+async def run(
+    config: Config, *, since: Since | None = None, until: Until = None, dry_run: bool = False
+) -> FollowerStatus:
+    """Follow the chain, and release what is due, until `until`, SIGTERM or SIGINT. In a `dry_run` nothing is signed.
+
+    Raises the errors that only a person can mend.
+    """
     memory.settle()
-    status = FollowerStatus()
+    status, keeping = FollowerStatus(), KeeperStatus()
     configured = [one.hash for one in blueprints.read(c.blueprint for c in config.contract)]
     if not config.follow.watch_default:
         configured = []
+    signer = signer_of(config)
     headers = ogmios.read_headers(config.ogmios.headers_file)
     async with AsyncExitStack() as stack:
         stack.enter_context(only_writer(config.database.path))
@@ -41,7 +60,11 @@ async def run(config: Config, *, since: Since | None = None, until: Until = None
         status.cursor, followed = await claim(db, config, configured)
         # The hash under either kind of credential: what strangers pay to a key of the same bytes is seen too.
         watched = [*config.watches(), *(CredentialWatch(script_hash) for script_hash in configured)]
+        if signer is not None and config.follow.watch_default:
+            watched.append(CredentialWatch(key_hash(signer.public), CredentialKind.KEY))
         local = LocalSignatures(db, config.data.directory, config.chain, lambda: slot_of(status.cursor), http.now_ms)
+        journal = await stack.enter_async_context(opened(config.database.path, durable=True))
+        keeper = await keeper_of(config, journal, signer, headers, status, keeping, dry_run=dry_run)
         follower = Follower(
             db,
             partial(ogmios.session, config.ogmios.url, headers, min(10.0, config.ogmios.timeout_s)),
@@ -52,9 +75,11 @@ async def run(config: Config, *, since: Since | None = None, until: Until = None
             until=until,
             status=status,
             pace=Pace(request_timeout_s=config.ogmios.timeout_s),
+            moved=keeper.wake,
         )
         registry = CollectorRegistry()
         registry.register(http.FollowerMetrics(status, http.now_ms))
+        registry.register(http.KeeperMetrics(keeping))
 
         def why_not_ready() -> str | None:
             return http.not_ready(status, http.now_ms(), config.http.ready_within_s)
@@ -64,7 +89,7 @@ async def run(config: Config, *, since: Since | None = None, until: Until = None
         if not watched:
             log.warning("watch.none", hint="no [[contract]] and no [[watch]]: blocks are followed, nothing is kept")
         await local.look()
-        await _until_stopped(follower, local)
+        await _until_stopped(follower, local, keeper)
     return status
 
 
@@ -87,14 +112,66 @@ async def claim(db: Connection, config: Config, configured: list[bytes]) -> tupl
     return cursor, [contract.script_hash for contract in followed]
 
 
-async def _until_stopped(follower: Follower, local: LocalSignatures) -> None:
+def signer_of(config: Config) -> Signs | None:
+    """Who signs for the keeper; None: it has no key. Raises FileUnusable, KeyUnusable."""
+    keeper = config.keeper
+    if keeper.signing_key is not None:
+        return OwnKey(read_key(keeper.signing_key))
+    if keeper.signer and keeper.verification_key is not None:
+        return Command(keeper.signer, read_public_key(keeper.verification_key))
+    return None
+
+
+async def keeper_of(
+    config: Config,
+    db: Connection,
+    signer: Signs | None,
+    headers: Mapping[str, str],
+    follower: FollowerStatus,
+    status: KeeperStatus,
+    *,
+    dry_run: bool,
+) -> Keeper:
+    """The keeper, as it is configured. `db`: a connection of its own."""
+    address = None
+    if signer is not None:
+        address = address_bytes(Address(VerificationKey(key_hash(signer.public))), config.chain.id)
+        async with transaction(db):
+            await coins.remember(db, key_hash(signer.public), follower.cursor)
+    wants = config.keeper
+    rules = Rules(
+        enabled=wants.enabled,
+        reserve=wants.reserve_lovelace,
+        max_loss_per_day=wants.max_loss_lovelace_per_day,
+        sponsors=frozenset(wants.sponsor),
+        ready_within_s=config.http.ready_within_s,
+        confirmed_depth=config.finality.confirmed_depth,
+        dry_run=dry_run,
+    )
+    scripts: dict[bytes, Script] = {}
+    for section in config.contract:
+        (contract,) = blueprints.read([section.blueprint])
+        named = None if section.reference is None else parse_reference(section.reference)
+        scripts.setdefault(contract.hash, Script(contract, named))
+    premises = Premises(
+        db, config.chain, scripts, rules, signer, address, follower, config.data.directory, http.now_ms, status
+    )
+    # Submissions may wait for room in the mempool: not for ever, for others wait behind them.
+    patience = min(NODE_PATIENCE_S, config.ogmios.timeout_s)
+    return Keeper(premises, partial(node, config.ogmios.url, headers, patience))
+
+
+async def _until_stopped(follower: Follower, local: LocalSignatures, keeper: Keeper) -> None:
     """Run the follower; the first SIGTERM or SIGINT asks it to finish its batch, patience ends after that.
 
-    Files are looked at meanwhile. Should that fail as nobody foresaw, the follower stops too.
+    Files are looked at, and releases made, meanwhile. Should that fail as nobody foresaw, the follower stops too.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(follower.run(), name="follower")
-    looking = asyncio.create_task(local.run(), name="local signatures")
+    beside = (
+        asyncio.create_task(local.run(), name="local signatures"),
+        asyncio.create_task(keeper.run(), name="keeper"),
+    )
     stopped = False
 
     def stop() -> None:
@@ -102,22 +179,26 @@ async def _until_stopped(follower: Follower, local: LocalSignatures) -> None:
         if not stopped:
             stopped = True
             follower.stop()
+            keeper.stop()
             loop.call_later(GRACE_S, task.cancel)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     try:
-        await asyncio.wait((task, looking), return_when=asyncio.FIRST_COMPLETED)
-        if looking.done():
-            await looking
+        await asyncio.wait((task, *beside), return_when=asyncio.FIRST_COMPLETED)
+        for each in beside:
+            if each.done():
+                await each
         await task
+        keeper.stop()
+        await beside[1]
     except asyncio.CancelledError:
         if not stopped:
             raise
         log.warning("follower.cut_short", after_s=GRACE_S)
     finally:
-        task.cancel()
-        looking.cancel()
-        await asyncio.wait((task, looking))
+        for each in (task, *beside):
+            each.cancel()
+        await asyncio.wait((task, *beside))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

@@ -3,7 +3,7 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     StrictStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
@@ -152,6 +153,33 @@ class HttpSection(Section):
         return listen
 
 
+class KeeperSection(Section):
+    """Releasing what is due. Amounts in lovelace. Its key is in a file, or with a command that signs."""
+
+    enabled: bool = False
+    signing_key: Path | None = None
+    signer: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    verification_key: Path | None = None
+    reserve_lovelace: Annotated[int, Field(ge=0)] = 5_000_000
+    max_loss_lovelace_per_day: Annotated[int, Field(ge=0)] = 5_000_000
+    sponsor: tuple[Annotated[str, Field(pattern=r"^(all|[0-9a-f]{56}|[0-9a-f]{64})$")], ...] = ()
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.signing_key is not None and self.signer:
+            raise ValueError("give signing_key or signer, not both")
+        if bool(self.signer) != (self.verification_key is not None):
+            raise ValueError("signer, the command that signs, and verification_key, whose key that is, belong together")
+        if self.enabled and not self.has_key:
+            raise ValueError("enabled = true needs signing_key, or signer and verification_key")
+        return self
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a wallet."""
+        return self.signing_key is not None or bool(self.signer)
+
+
 class LoggingSection(Section):
     """What is written to stderr."""
 
@@ -176,6 +204,7 @@ class Config(BaseSettings):
     watch: tuple[WatchSection, ...] = ()
     token: tuple[TokenSection, ...] = ()
     finality: FinalitySection = FinalitySection()
+    keeper: KeeperSection = KeeperSection()
     http: HttpSection = HttpSection()
     logging: LoggingSection = LoggingSection()
 
@@ -244,12 +273,16 @@ def load(path: Path) -> Config:
 
 def _absolute(config: Config, base: Path) -> Config:
     headers, kupo_headers = config.ogmios.headers_file, config.kupo.headers_file
+    signing, verifying = config.keeper.signing_key, config.keeper.verification_key
     return config.model_copy(
         update={
             "database": config.database.model_copy(update={"path": base / config.database.path}),
             "data": config.data.model_copy(update={"directory": base / config.data.directory}),
             "contract": tuple(c.model_copy(update={"blueprint": base / c.blueprint}) for c in config.contract),
             "ogmios": config.ogmios.model_copy(update={"headers_file": headers and base / headers}),
+            "keeper": config.keeper.model_copy(
+                update={"signing_key": signing and base / signing, "verification_key": verifying and base / verifying}
+            ),
             "kupo": config.kupo.model_copy(update={"headers_file": kupo_headers and base / kupo_headers}),
         }
     )

@@ -26,7 +26,7 @@ OURS = {
     "store": "chain errors plutus domain store",
     "edge": "chain errors status ogmios plutus documents edge",
     "workers": "chain errors step status ogmios plutus documents domain store edge workers",
-    "app": "chain config edge status store workers",
+    "app": "chain config edge plutus status store workers",
     "devnet": "chain errors devnet",
     "cli": "chain errors status log config plutus documents domain store edge workers app devnet cli __init__",
 }

@@ -1,9 +1,12 @@
 """Blocks and transactions, as far as a payment credential is concerned. Hashes and ids are bytes."""
 
+import re
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from indexer.chain.point import BlockHeight, Point, Slot
+
+_REFERENCE: Final = re.compile(r"([0-9a-fA-F]{64})#([0-9]{1,5})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -15,6 +18,14 @@ class OutputReference:
 
     def __str__(self) -> str:
         return f"{self.transaction_id.hex()}#{self.index}"
+
+
+def parse_reference(text: str) -> OutputReference:
+    """The output that `TXID#INDEX` names. Raises ValueError."""
+    found = _REFERENCE.fullmatch(text)
+    if found is None:
+        raise ValueError("an output is named by 64 hex digits, # and a number")
+    return OutputReference(bytes.fromhex(found[1]), int(found[2]))
 
 
 @dataclass(frozen=True, slots=True)

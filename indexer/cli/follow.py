@@ -48,16 +48,19 @@ def run(
     until: Annotated[
         object | None, typer.Option(parser=_point_or_tip, metavar="tip|SLOT.ID", help="Reach this, commit, and stop.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Sign and send nothing: log what the keeper would do.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The daemon: follow the chain into the database, for ever.
+    """The daemon: follow the chain into the database, and release what is due, for ever.
 
     SIGTERM and SIGINT finish the batch and stop within five seconds. Whatever way it ends, the next run goes on
     from what is committed.
     """
     with told_apart(as_json):
         config = load(context)
-        tell(asyncio.run(_run(config, since, until)), as_json)
+        tell(asyncio.run(_run(config, since, until, dry_run=dry_run)), as_json)
 
 
 def rollback(
@@ -85,11 +88,11 @@ def rebuild(
         tell(asyncio.run(_rebuild(config)), as_json)
 
 
-async def _run(config: "Config", since: object, until: object) -> "Ran":
+async def _run(config: "Config", since: object, until: object, *, dry_run: bool) -> "Ran":
     from indexer import app
     from indexer.cli.outputs import Ran
 
-    return Ran.of(await app.run(config, since=since, until=until))  # type: ignore[arg-type]  # typer knows only object
+    return Ran.of(await app.run(config, since=since, until=until, dry_run=dry_run))  # type: ignore[arg-type]  # typer knows only object
 
 
 async def _rollback(config: "Config", to: object) -> "Rewound":

@@ -1,15 +1,13 @@
 """Transactions and signatures in files, as cardano-cli writes and reads them: JSON around the hex of CBOR."""
 
 import json
-import os
 import re
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from indexer import errors
 from indexer.edge.builder.signing import Witness
+from indexer.edge.files import read_up_to, replaced
 from indexer.errors import IndexerError
 
 UNSIGNED: Final = "Unwitnessed Tx ConwayEra"
@@ -40,10 +38,16 @@ def read_transaction(path: Path) -> bytes:
 def read_witness(path: Path) -> Witness:
     """The signature in a file. Raises FileUnusable or EnvelopeUnusable."""
     kind, raw = _read(path)
-    found = _KEY_WITNESS.fullmatch(raw)
+    found = key_witness(raw)
     if not kind.startswith(_WITNESS) or found is None:
         raise EnvelopeUnusable(f"{path} holds no signature by a key, but {kind[:60]!a}")
-    return Witness(found[1], found[2])
+    return found
+
+
+def key_witness(raw: bytes) -> Witness | None:
+    """The signature that the CBOR of a witness is; None where it is none by a key."""
+    found = _KEY_WITNESS.fullmatch(raw)
+    return None if found is None else Witness(found[1], found[2])
 
 
 def write_transaction(path: Path, transaction: bytes, kind: str, description: str) -> None:
@@ -51,28 +55,14 @@ def write_transaction(path: Path, transaction: bytes, kind: str, description: st
     envelope = {"type": kind, "description": description, "cborHex": transaction.hex()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, 0o644)  # nothing secret: the chain will show it
-                file.write(json.dumps(envelope, indent=4).encode() + b"\n")
-                file.flush()
-                os.fsync(descriptor)
-            Path(name).replace(path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
-            raise
     except OSError as error:
         raise errors.FileUnusable(f"cannot write {path}: {error.strerror}") from error
+    with replaced(path) as file:  # nothing secret: the chain will show it
+        file.write(json.dumps(envelope, indent=4).encode() + b"\n")
 
 
 def _read(path: Path) -> tuple[str, bytes]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MOST + 1)
-    except OSError as error:
-        raise errors.FileUnusable(f"cannot read {path}: {error.strerror}") from error
+    text = read_up_to(path, _MOST)
     if len(text) > _MOST:
         raise EnvelopeUnusable(f"{path} is larger than {_MOST} bytes")
     try:

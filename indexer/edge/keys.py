@@ -22,6 +22,8 @@ SEED_LENGTH: Final = 32
 _SIGNING: Final = "PaymentSigningKeyShelley_ed25519"
 _VERIFYING: Final = "PaymentVerificationKeyShelley_ed25519"
 _ANY_SIGNING: Final = re.compile(r"\w*SigningKey\w*_ed25519", re.ASCII)
+_PUBLIC_HINT: Final = "give the .vkey that stands beside the signing key, or its 32 bytes in hex"
+_MOST: Final = 4096  # bytes of a file
 _BYTES_32: Final = "5820"  # CBOR: a string of 32 bytes
 _CBOR: Final = re.compile(rf"{_BYTES_32}([0-9a-fA-F]{{64}})")
 _HEX: Final = re.compile(rb"\s*([0-9a-fA-F]{64})\s*")
@@ -90,6 +92,26 @@ def read_key(path: Path) -> Key:
     if not isinstance(content, str) or not (cbor := _CBOR.fullmatch(content)):
         raise KeyUnusable(f"{path} holds a key that has not {SEED_LENGTH} bytes")
     return Key(bytes.fromhex(cbor[1]))
+
+
+def read_public_key(path: Path) -> bytes:
+    """The verification key (32 bytes) that a file holds: a text envelope, or hex. Raises FileUnusable, KeyUnusable."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MOST)
+    except OSError as error:
+        raise errors.FileUnusable(f"cannot read {path}: {error.strerror}") from error
+    if found := _HEX.fullmatch(raw):
+        return bytes.fromhex(found[1].decode())
+    try:
+        envelope = json.loads(raw)
+        kind, content = envelope["type"], envelope["cborHex"]
+        cbor = _CBOR.fullmatch(content)
+    except (ValueError, RecursionError, TypeError, KeyError) as error:
+        raise KeyUnusable(f"{path} holds no verification key", hint=_PUBLIC_HINT) from error
+    if cbor is None or not isinstance(kind, str) or "VerificationKey" not in kind:
+        raise KeyUnusable(f"{path} holds something else than a verification key", hint=_PUBLIC_HINT)
+    return bytes.fromhex(cbor[1])
 
 
 def verification_path(path: Path) -> Path:

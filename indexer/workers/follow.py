@@ -29,6 +29,7 @@ from indexer.store import checkpoints, events, projection, watches
 from indexer.store.db import named_errors, transaction
 from indexer.store.goback import rewind
 from indexer.workers.batch import Batch
+from indexer.workers.goal import Goal
 from indexer.workers.pace import Pace
 from indexer.workers.progress import Progress
 from indexer.workers.session import Session, Since, Until
@@ -59,9 +60,8 @@ class Follower:
         """`moved` is called whenever the cursor has: after each commit, and each rollback."""
         self._db, self._connect, self._network = db, connect, network
         self._moved = moved
-        self._configured, self._since, self._until = watched, since, until
+        self._configured, self._since, self._goal = watched, since, Goal(until)
         self._contracts = frozenset(contracts)
-        self._target = until if isinstance(until, Point) else None
         self.status = status or FollowerStatus()
         self._pace = pace or Pace()
         self._stopping = asyncio.Event()
@@ -69,7 +69,6 @@ class Follower:
         self._state: chainsync.State
         self._watches, self._sieve = Watches(), Sieve(Watches())
         self._current = False  # whether the sieve holds what database and batch hold
-        self._settled = False  # whether this session has told us how far our chain is the node's
         self._batch = Batch(0)
         self._heard = 0.0  # loop time of the last message
         self._progress = Progress(self._pace.progress_s)
@@ -112,7 +111,7 @@ class Follower:
     async def _follow(self, session: Session) -> None:
         """One session, from the intersection to its end."""
         self._heard = asyncio.get_running_loop().time()
-        self._settled = False
+        self._goal.begin()
         network = await session.identify(self._network)
         if network != self._network or self._standing.network != network:
             await self._learn(network)
@@ -125,7 +124,7 @@ class Follower:
                 await self._commit()
                 if news is not None:
                     await self._roll_back(news)
-                    self._settled = self._settled or await self._is_settled()
+                    await self._goal.settle(self._db, self._standing)
                 if isinstance(self._state, chainsync.Following) and self._reached():
                     log.info("until.reached", cursor=str(self._standing.cursor.place))
                     return
@@ -191,8 +190,7 @@ class Follower:
             self._current = True
         self._batch = Batch(self._k + checkpoints.MARGIN)
         self._stand(self._standing.cursor)
-        if self._until == "tip":
-            self._target = tip.point if isinstance(tip, Tip) else None
+        self._goal.see_tip(tip)
         for entry in followed:
             if not entry.configured:
                 log.warning("watch.still_followed", watch=str(entry.watch), until="rebuild")
@@ -356,38 +354,8 @@ class Follower:
         )
         self._moved()
 
-    async def _is_settled(self) -> bool:
-        """The first rollback of a session is behind us, so the cursor is on the node's chain.
-
-        Raises UntilPassed where `until` would lie behind the cursor, and does not.
-        """
-        target = self._target
-        if self._until != "tip" and target is not None and target.slot <= slot_of(self._standing.cursor.place):
-            try:
-                await checkpoints.height_of(self._db, target, self._standing)
-            except errors.PointNotKept as error:
-                raise errors.UntilPassed(f"we stand at {self._standing.cursor.place}, and hold no {target}") from error
-        return True
-
     def _reached(self) -> bool:
-        """Whether `until` is behind us. Raises UntilPassed where the chain went around it.
-
-        A tip that a fork took away may never come: then the tip of the day will do.
-        """
-        if not self._settled:
-            return False
-        if self._until == "tip" and self._at_tip:
-            return True
-        if self._target is None:
-            return False
-        header = self._batch.last
-        slot = slot_of(self._standing.cursor.place) if header is None or header.slot is None else header.slot
-        if slot < self._target.slot:
-            return False
-        last = None if header is None else header.point
-        if last is not None and last != self._target and self._until != "tip":
-            raise errors.UntilPassed(f"the chain went from before {self._target} straight to {last}")
-        return True
+        return self._goal.is_reached(self._standing, self._batch.last, at_tip=self._at_tip)
 
     @property
     def _at_tip(self) -> bool:

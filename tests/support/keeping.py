@@ -160,7 +160,7 @@ class House:
         return [row["state"] for row in self.releases()]
 
     def events(self, kind: str = "release.%") -> list[str]:
-        rows = select(self.path, "SELECT type FROM events WHERE type LIKE ? ORDER BY rowid", kind)
+        rows = select(self.path, "SELECT type FROM events WHERE type LIKE ? ORDER BY slot", kind)
         return [row["type"] for row in rows]
 
 

@@ -23,6 +23,7 @@ from indexer.errors import SessionBroken
 from indexer.store import events, releases
 from indexer.store.db import named_errors, snapshot
 from indexer.store.due import Due, due_milestones
+from indexer.workers.clerk import Clerk
 from indexer.workers.journal import course_of
 from indexer.workers.pocket import coins_there
 from indexer.workers.premises import Position, Premises
@@ -32,11 +33,11 @@ from indexer.workers.sending import Connect
 
 log = structlog.get_logger(__name__)
 
-TICK_S: Final = 1.0  # a request, a pause or an expiry is noticed within
+TICK_S: Final = 0.5  # a request, a pause or an expiry is noticed within
 NODE_TRIED_AFTER_S: Final = 5.0
 _BLIND: Final = frozenset({Gate.CAUGHT_UP, Gate.NO_ROLLBACK})  # too little is known to conclude anything
 _TOLD_BY_THE_NODE: Final = frozenset({Gate.PROTOCOL, Gate.COLLATERAL})  # known once it was asked
-_NOTHING_IS_SENT: Final = _BLIND | {Gate.ENABLED, Gate.NOT_PAUSED}
+_NOTHING_IS_SENT: Final = _BLIND | {Gate.NOT_PAUSED}
 _QUIET: Final = frozenset({Gate.ENABLED})  # somebody's decision, which nobody needs to be told of
 
 
@@ -47,6 +48,7 @@ class Keeper:
         self._at, self._connect = at, connect
         self._sender = Sender(at)
         self._releaser = Releaser(at, self._sender)
+        self._clerk = Clerk(at, connect, self._releaser)
         self._awake = asyncio.Event()
         self._stopping = False
         self._looked_ms = 0
@@ -69,6 +71,7 @@ class Keeper:
             wait = TICK_S
             try:
                 with named_errors():
+                    await self._clerk.work()
                     await self.round()
             except SessionBroken as error:
                 self._at.node_trouble, wait = str(error), NODE_TRIED_AFTER_S
@@ -94,11 +97,12 @@ class Keeper:
         if not names & _BLIND:
             await self._behold()
         due = await self._due(where)
-        if not names & _NOTHING_IS_SENT and (due or await self._sender.has_to_send(where)):
+        may = due and Gate.ENABLED not in names
+        if not names & _NOTHING_IS_SENT and (may or await self._sender.has_to_send(where)):
             async with self._connect() as node:
                 self._at.node_trouble = None
                 await self._sender.send_again(node, where)
-                if due and not names - {Gate.NODE}:
+                if may and not names - {Gate.NODE}:
                     shut = await self._releaser.release(node, where, due)
         if due:
             await self._held(shut, where)

@@ -22,11 +22,12 @@ from indexer.domain.submission import (
     answered,
     built,
 )
-from indexer.edge.builder.errors import CollateralMissing, FundsMissing, NotAsIntended, NotDue
+from indexer.edge.builder.errors import CollateralMissing, FundsMissing, NotAsIntended, NotDue, NotPossible
 from indexer.edge.builder.intents import Surroundings
 from indexer.edge.node import Node
 from indexer.errors import IndexerError, SessionBroken
 from indexer.ogmios.submission import EvaluationFailed
+from indexer.plutus.datum import MILESTONE_DATUM
 from indexer.plutus.identity import parse_milestone, shown_milestone
 from indexer.store import coins, contracts, lives, releases
 from indexer.store.due import Due
@@ -45,6 +46,20 @@ ROUND_S: Final = 5.0  # a round ends after so long, for others wait: what is und
 _LEFT_ALONE_MS: Final = 5_000  # what cannot be made or is not worth it, at first; doubles each time
 _LONGEST_ALONE_MS: Final = 3_600_000
 _JUDGED_AT_ONCE: Final = 100
+
+
+class Held(IndexerError):
+    """A gate of the keeper's is shut."""
+
+    code = "keeper.held"
+    hint = "`indexer explain` names every gate, and what opens it"
+
+
+class Costly(IndexerError):
+    """A release would cost the wallet more than was agreed to."""
+
+    code = "keeper.costly"
+    hint = "look at it again with --dry-run"
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,26 @@ class Releaser:
                     return []
                 room -= await self._try(chain, pocket, wanted, where)
         return []
+
+    async def release_by_hand(self, node: Node, where: Position, one: Wanted, most: int) -> Release:
+        """One release that somebody asks for, whatever it was left alone for; it may cost the wallet up to `most`
+        lovelace. As it is after it was sent.
+
+        Raises Held where gates are shut, Costly, and what building and signing raise.
+        """
+        unsettled = await releases.unsettled(self._at.db)
+        for release in unsettled:
+            if release.state_output == one.state and release.state in UNDER_WAY:
+                return release
+        chain, pocket = await self._ask(node), await self._at.pocket(where)
+        if shut := gating.shut(await self._at.gates(where), but=(Gate.ENABLED,)):
+            if [each.gate for each in shut] == [Gate.COLLATERAL]:
+                await self._split(chain, pocket, where)
+            raise Held(shut[0].reason)
+        drawn = await self._drawn(chain, pocket, one, where)
+        if drawn.built.loss > most:
+            raise Costly(f"it would cost {drawn.built.loss} lovelace: {most} were agreed to")
+        return await self._make(chain, pocket, drawn, where, by_hand=True)
 
     def _ready(self, due: list[Due]) -> list[Due]:
         """Those that are not left alone for now."""
@@ -197,23 +232,29 @@ class Releaser:
 
     async def _draw(self, chain: Chain, pocket: Pocket, wanted: Wanted, where: Position) -> Drawn | None:
         """An unsigned transaction that is worth its cost; None, and it is left alone, where there is none."""
-        state = (await coins.named(self._at.db, [wanted.state])).get(wanted.state)
-        if state is None or wanted.policy not in self._at.scripts:
-            self._leave_alone(wanted, "its state output, or its contract, is not followed")
-            return None
         bears = sponsored(wanted, self._at.rules.sponsors)
-        script = self._at.scripts[wanted.policy].contract.script
-        least = surely_costs(wanted, len(state.output.datum or b""), len(script), chain.parameters)
-        if least > 0 and not bears:
-            self._leave_alone(wanted, f"it would cost at least {least} lovelace, and nobody sponsors it")
-            return None
-        drawn = await draw(wanted, state, self._around(chain, wanted.policy, where), pocket.purse, chain.node.evaluate)
+        script = self._at.scripts.get(wanted.policy)
+        if script is not None and not bears:
+            datum = MILESTONE_DATUM.encode(wanted.terms)
+            least = surely_costs(wanted, len(datum), len(script.contract.script), chain.parameters)
+            if least > 0:
+                self._leave_alone(wanted, f"it would cost at least {least} lovelace, and nobody sponsors it")
+                return None
+        drawn = await self._drawn(chain, pocket, wanted, where)
         allowed = await self._allowed(bears, pocket, where)
         if drawn.built.loss > allowed:
             reason = f"it would cost {drawn.built.loss} lovelace: {allowed} are allowed"
             self._leave_alone(wanted, reason if bears else f"{reason}, for nobody sponsors it")
             return None
         return drawn
+
+    async def _drawn(self, chain: Chain, pocket: Pocket, wanted: Wanted, where: Position) -> Drawn:
+        """An unsigned transaction, whatever it costs."""
+        state = (await coins.named(self._at.db, [wanted.state])).get(wanted.state)
+        if state is None or wanted.policy not in self._at.scripts:
+            raise NotPossible(f"the output {wanted.state}, or its contract, is not followed")
+        around = self._around(chain, wanted.policy, where)
+        return await draw(wanted, state, around, pocket.purse, chain.node.evaluate)
 
     async def _allowed(self, bears: bool, pocket: Pocket, where: Position) -> int:
         """Lovelace that a release may cost: none, unless it is sponsored; then what is left of the day's limit, and
@@ -233,11 +274,13 @@ class Releaser:
         """Lovelace that left the wallet within 24 hours, by its own transactions in blocks."""
         return await coins.lost_since(self._at.db, pocket.key_hash, where.day_ago)
 
-    async def _make(self, chain: Chain, pocket: Pocket, drawn: Drawn, where: Position) -> None:
+    async def _make(
+        self, chain: Chain, pocket: Pocket, drawn: Drawn, where: Position, *, by_hand: bool = False
+    ) -> Release:
         """Sign, look once more, write down, send."""
         assert self._at.signer is not None
         signed = await sign(drawn.built, self._at.signer, max(0, drawn.built.loss))
-        release = await self._begun(drawn.wanted, where)
+        release = await self._begun(drawn.wanted, where, by_hand=by_hand)
         course = built(course_of(release), drawn.built.upper)
         sent = journaled(drawn.built, signed, course.course.attempts)
         release = await self._at.journal.write(release, course, sent, where.slot)
@@ -251,14 +294,15 @@ class Releaser:
             payouts=len(release.allocations),
             cost=sent.loss,
         )
-        await self._sender.send(chain.node, release, where)
+        return await self._sender.send(chain.node, release, where)
 
-    async def _begun(self, wanted: Wanted, where: Position) -> Release:
+    async def _begun(self, wanted: Wanted, where: Position, *, by_hand: bool = False) -> Release:
         """The release as the journal has it; begun, if it is new."""
         release = await releases.one(self._at.db, wanted.id)
         if release is None:
-            release = new(wanted, self._at.now_ms(), by_hand=False)
-            await self._at.journal.intend(release, where.slot, "due, and all gates are open")
+            release = new(wanted, self._at.now_ms(), by_hand=by_hand)
+            reason = "somebody asked for it" if by_hand else "due, and all gates are open"
+            await self._at.journal.intend(release, where.slot, reason)
         return release
 
     async def _not_made(self, wanted: Wanted, where: Position, error: IndexerError, answer: Answer) -> None:

@@ -46,7 +46,10 @@ class Sender:
         )
 
     def _is_to_send(self, release: Release, where: Position) -> bool:
-        if release.state not in UNDER_WAY or release.latest is None or self._at.rules.dry_run:
+        rules = self._at.rules
+        if release.state not in UNDER_WAY or release.latest is None or rules.dry_run:
+            return False
+        if not (rules.enabled or release.by_hand):
             return False
         if release.failures and release.retry_ms is not None and release.retry_ms > self._at.now_ms():
             return False

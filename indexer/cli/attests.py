@@ -2,9 +2,8 @@
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from indexer.documents import MAX_BYTES, MilestoneCompletionData, OracleSignatur
 from indexer.domain.facts import seed_of
 from indexer.domain.life import Life, assess
 from indexer.domain.quorum import Tally, verifies
+from indexer.edge.files import read_up_to, replaced
 from indexer.edge.keys import Key, read_key
 from indexer.plutus.address import address_text
 from indexer.plutus.identity import distribution_id, message_to_sign, shown_milestone
@@ -138,7 +138,8 @@ def sign(matter: Matter, key: Key, out: Path | None) -> Attested:
     try:
         with _alone(path.parent):
             document = _with(path, matter, one)
-            _replace(path, render(document))
+            with replaced(path) as file:
+                file.write(render(document))
     except OSError as error:
         raise errors.FileUnusable(f"cannot write {path}: {error.strerror}") from error
     return Attested(
@@ -157,8 +158,7 @@ def _with(path: Path, matter: Matter, one: OracleSignature) -> MilestoneCompleti
     """The document with one signature more; a new one where there is no file."""
     held: tuple[OracleSignature, ...] = ()
     if path.exists():
-        with path.open("rb") as file:
-            there = parse(MilestoneCompletionData, file.read(MAX_BYTES + 1), str(path))
+        there = parse(MilestoneCompletionData, read_up_to(path, MAX_BYTES), str(path))
         if (there.distribution_id, there.milestone_id) != (matter.life.id, matter.milestone):
             raise errors.DocumentInvalid(
                 f"{path} is about milestone {shown_milestone(there.milestone_id)} of {there.distribution_id.hex()}",
@@ -186,19 +186,3 @@ def _alone(folder: Path) -> Iterator[None]:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """The file as a whole, or as it was."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o644)
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise

@@ -19,7 +19,7 @@ from indexer.documents import MAX_BYTES, MilestoneCompletionData, OracleSignatur
 from indexer.domain.life import Life, assess
 from indexer.domain.quorum import Signature, Source, Verdict
 from indexer.edge import milestones as files
-from indexer.edge.files import only_writer
+from indexer.edge.files import only_writer, read_up_to
 from indexer.edge.milestones import Key
 from indexer.plutus.identity import shown_milestone
 from indexer.store import checkpoints, lives, milestones
@@ -129,12 +129,7 @@ async def commit(config: Config, path: Path, force: bool) -> Commit:
 
 def read_document(path: Path) -> MilestoneCompletionData:
     """The document in a file. Raises FileUnusable, DocumentGarbled or DocumentInvalid."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise errors.FileUnusable(f"cannot read {path}: {error.strerror}") from error
-    return parse(MilestoneCompletionData, raw, str(path))
+    return parse(MilestoneCompletionData, read_up_to(path, MAX_BYTES), str(path))
 
 
 def verdicts_on(life: Life, document: MilestoneCompletionData, slot: Slot) -> list[tuple[OracleSignature, Verdict]]:

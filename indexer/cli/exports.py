@@ -9,9 +9,8 @@ import csv
 import importlib
 import json
 import os
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
@@ -22,6 +21,7 @@ from indexer.cli import refusals
 from indexer.cli.find import moment
 from indexer.cli.outputs import Output
 from indexer.cli.told import escaped
+from indexer.edge.files import replaced
 
 STDOUT: Final = 1
 AT_ONCE: Final = 2_000  # rows
@@ -114,21 +114,8 @@ def _opened(out: Path | None) -> Iterator[IO[bytes]]:
         with open(STDOUT, "wb", closefd=False) as stdout:
             yield stdout
         return
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, 0o644)
-                yield file
-                file.flush()
-                os.fsync(descriptor)
-            Path(name).replace(out)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        raise errors.FileUnusable(f"cannot write {out}: {error.strerror}") from error
+    with replaced(out) as file:
+        yield file
 
 
 class _Csv:

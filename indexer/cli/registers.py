@@ -17,6 +17,7 @@ from indexer.edge.builder.build import Built
 from indexer.edge.builder.coins import usable
 from indexer.edge.builder.funding import seed_for
 from indexer.edge.builder.intents import Create, Surroundings
+from indexer.edge.files import read_up_to
 from indexer.plutus.address import address_text
 from indexer.plutus.blueprint import Blueprint
 from indexer.plutus.datum import MILESTONE_DATUM, Distribution
@@ -128,7 +129,7 @@ def register(config: Config, means: Means, path: Path, *, submit: bool, again: b
     Raises FileUnusable, DocumentGarbled, DocumentInvalid, ScheduleRefused, SameTermsOpen, and what `prepare` and
     `conclude` raise.
     """
-    schedule = _read(path)
+    schedule = parse(MilestoneSchedule, read_up_to(path, MAX_BYTES), str(path))
     contract = contract_of(config)
     terms = schedule.terms()
     _refuse(path, schedules.against(schedule, config.chain, contract.policy_id, find.now_ms()))
@@ -162,15 +163,6 @@ def register(config: Config, means: Means, path: Path, *, submit: bool, again: b
             )
             made = conclude(config, means, built, name, title)
     return _told(config, schedule, contract, around, found, built, made)
-
-
-def _read(path: Path) -> MilestoneSchedule:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise errors.FileUnusable(f"cannot read {path}: {error.strerror}") from error
-    return parse(MilestoneSchedule, raw, str(path))
 
 
 def _refuse(path: Path, reasons: list[str]) -> None:

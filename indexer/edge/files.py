@@ -1,10 +1,12 @@
-"""Files: locks, and files that hold secrets."""
+"""Files: locks, files that hold secrets, files that are replaced as a whole."""
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from indexer import errors
 
@@ -57,3 +59,35 @@ def read_private_bytes(path: Path) -> bytes:
             return file.read()
     except OSError as error:
         raise errors.FileUnusable(f"cannot read {path}: {error.strerror}") from error
+
+
+def read_up_to(path: Path, most: int) -> bytes:
+    """What a file holds, or one byte more than `most` of it where it holds more. Raises FileUnusable."""
+    try:
+        with path.open("rb") as file:
+            return file.read(most + 1)
+    except OSError as error:
+        raise errors.FileUnusable(f"cannot read {path}: {error.strerror}") from error
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[IO[bytes]]:
+    """A file for everybody to read that gets its name when it is whole and on the disk; until then `path` is as it was.
+
+    Raises FileUnusable.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, 0o644)
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+            Path(name).replace(path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise errors.FileUnusable(f"cannot write {path}: {error.strerror}") from error

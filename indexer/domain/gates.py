@@ -27,6 +27,19 @@ class Gate(StrEnum):
     PROTOCOL = "protocol"
 
 
+_HINTS: Final = {
+    Gate.ENABLED: "set [keeper] enabled and restart the daemon; `indexer submit-release` works without",
+    Gate.NOT_PAUSED: "`indexer resume`",
+    Gate.CAUGHT_UP: "is the daemon running, and its node in sync?",
+    Gate.NO_ROLLBACK: "it passes by itself with the next blocks",
+    Gate.WALLET_READ: "the daemon reads them once it has caught up: see its log",
+    Gate.RESERVE: "send ada to the wallet, in a coin without tokens, or lower [keeper] reserve_lovelace",
+    Gate.COLLATERAL: "send ada to the wallet, in a coin without tokens; a large coin is split by itself",
+    Gate.NODE: "is Ogmios reachable at [ogmios] url?",
+    Gate.PROTOCOL: "a new version of the indexer has to be tried with it first",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Stands:
     """A gate, whether it is open, and why; the reason is a sentence either way."""
@@ -34,6 +47,11 @@ class Stands:
     gate: Gate
     open: bool
     reason: str
+
+    @property
+    def hint(self) -> str:
+        """What opens it."""
+        return _HINTS[self.gate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +95,7 @@ def gates(facts: Facts) -> list[Stands]:
     """Every gate, in the order in which they are looked at."""
     return [
         _enabled(facts),
-        Stands(Gate.NOT_PAUSED, facts.paused is None, facts.paused or "it is not paused"),
+        _paused(facts.paused),
         _caught_up(facts),
         Stands(
             Gate.NO_ROLLBACK,
@@ -96,6 +114,10 @@ def _enabled(facts: Facts) -> Stands:
     if not facts.enabled:
         return Stands(Gate.ENABLED, False, "the keeper is off: [keeper] enabled")
     return Stands(Gate.ENABLED, True, "the keeper is on")
+
+
+def _paused(reason: str | None) -> Stands:
+    return Stands(Gate.NOT_PAUSED, reason is None, "it is not paused" if reason is None else reason or "it is paused")
 
 
 def _caught_up(facts: Facts) -> Stands:

@@ -17,9 +17,10 @@ from indexer.domain.life import Life
 from indexer.domain.quorum import verifies
 from indexer.plutus.datum import Distribution
 from indexer.plutus.identity import distribution_id, message_to_sign, shown_milestone
+from indexer.plutus.terms import objections
 
 SPONSOR_ALL: Final = "all"
-_LEAST_PAYOUT: Final = 60  # bytes of the smallest output that pays somebody
+_LEAST_PAYOUT: Final = 37  # bytes of the smallest output that pays somebody
 _LEAST_FRAME: Final = 150  # bytes of the smallest transaction around outputs and datum
 
 
@@ -75,6 +76,8 @@ def judge(life: Life, milestone_id: bytes, now_ms: int) -> Wanted | Unwanted:
         return Unwanted("its creation was not seen")
     if distribution_id(seed_of(origin.seed), origin.terms) != life.id:
         return Unwanted("its id is not that of its seed and terms: they are not what the oracles sign")
+    if reasons := objections(origin.terms, origin.policy):
+        return Unwanted(f"its terms are none that the contract lets begin: {reasons[0]}")
     if life.end is not None:
         return Unwanted("the funder had back what was left")
     claimed = life.claims

@@ -121,9 +121,7 @@ def behold(course: Course, sight: Sight, k: int, confirmed_depth: int) -> Turn |
         case Spent() as spent:
             return _superseded(course, spent, sight, k)
         case NotHeld():
-            if course.state in IN_THE_CHAIN - {ReleaseState.FINAL}:
-                return _undone(course, "the block that paid it was undone, and with it what it spends")
-            return None
+            return _without_state(course, sight)
         case Unspent():
             return _open(course, sight)
 
@@ -153,6 +151,26 @@ def _undone(course: Course, reason: str) -> Turn:
     return Turn(replace(course, state=ReleaseState.ROLLED_BACK, landed=None), reason)
 
 
+def _without_state(course: Course, sight: Sight) -> Turn | None:
+    """The state output was undone. It may come back, but nothing waits for that longer than the bytes are valid."""
+    match course.state:
+        case state if state in IN_THE_CHAIN:
+            return _undone(course, "the block that paid it was undone, and with it what it spends")
+        case ReleaseState.SUPERSEDED:
+            reason = "the block that superseded it was undone, and with it what it spends"
+            return Turn(replace(course, state=ReleaseState.INTENDED), reason)
+        case state if state in UNDER_WAY:
+            return _expired(course, sight)
+    return None
+
+
+def _expired(course: Course, sight: Sight) -> Turn | None:
+    if course.valid_until is None or sight.cursor < course.valid_until:
+        return None
+    there = replace(course, state=ReleaseState.EXPIRED, failures=course.failures + 1)
+    return Turn(there, f"in no block before slot {course.valid_until}")
+
+
 def _open(course: Course, sight: Sight) -> Turn | None:
     """The state output is unspent, so it has been paid by nobody."""
     may_land = course.valid_until is not None and sight.cursor < course.valid_until and sight.coins
@@ -165,11 +183,11 @@ def _open(course: Course, sight: Sight) -> Turn | None:
             return Turn(replace(course, state=ReleaseState.INTENDED), "the block that superseded it was undone")
         case ReleaseState.EXPIRED if may_land:
             return Turn(_again(course), "the blocks after its validity were undone: the same bytes are sent again")
-        case state if state in UNDER_WAY and course.valid_until is not None and sight.cursor >= course.valid_until:
-            expired = replace(course, state=ReleaseState.EXPIRED, failures=course.failures + 1)
-            return Turn(expired, f"in no block before slot {course.valid_until}")
-        case state if state in UNDER_WAY and not sight.coins:
-            return Turn(replace(course, state=ReleaseState.INTENDED), "a coin that it spends is gone")
+        case state if state in UNDER_WAY:
+            if (expired := _expired(course, sight)) is not None:
+                return expired
+            if not sight.coins:
+                return Turn(replace(course, state=ReleaseState.INTENDED), "a coin that it spends is gone")
     return None
 
 
@@ -239,8 +257,10 @@ def _sent(course: Course, reason: str) -> Turn | None:
 
 
 def built(course: Course, valid_until: Slot) -> Turn:
-    """A transaction was built and signed for it."""
-    there = replace(course, state=ReleaseState.BUILT, attempts=course.attempts + 1, valid_until=valid_until)
+    """A transaction was built and signed for it. It is in no block, whatever was before."""
+    there = replace(
+        course, state=ReleaseState.BUILT, attempts=course.attempts + 1, valid_until=valid_until, landed=None
+    )
     return Turn(there, "built and signed")
 
 

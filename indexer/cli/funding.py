@@ -80,7 +80,8 @@ def register_milestone(
     from indexer.cli import registers
     from indexer.cli.tokens import worded
 
-    return worded(registers.register(config, paying.means(config), schedule, submit=submit, again=again), config)
+    means = paying.means(config, required=submit or paying.dry_run or paying.out is not None)
+    return worded(registers.register(config, means, schedule, submit=submit, again=again), config)
 
 
 def withdraw_attestation(config: "Config", paying: Paying, reference: Reference) -> Result:

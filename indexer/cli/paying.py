@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 SigningKeys = Annotated[
     list[Path] | None,
-    typer.Option("--signing-key", metavar="FILE", help="Who pays and signs; further ones sign too."),
+    typer.Option(
+        "--signing-key",
+        metavar="FILE",
+        help="Who pays and signs; further ones sign too. Default: the key of [keeper].",
+        show_default=False,
+    ),
 ]
 Payer = Annotated[
     str | None,
@@ -43,13 +48,19 @@ class Paying:
     out: Path | None
     as_json: bool
 
-    def means(self, config: "Config") -> "Means":
-        """Who pays, with keys read. Raises what `spending.means_of` raises."""
+    def means(self, config: "Config", *, required: bool = True) -> "Means":
+        """Who pays, with keys read: where nobody is named and somebody is required, the keeper of the configuration.
+
+        Raises what `spending.means_of` raises.
+        """
         from indexer.cli.spending import means_of
 
+        keys = tuple(self.signing_key or ())
+        if required and not keys and self.address is None and config.keeper.signing_key is not None:
+            keys = (config.keeper.signing_key,)
         return means_of(
             config,
-            tuple(self.signing_key or ()),
+            keys,
             self.address,
             yes=self.yes,
             dry_run=self.dry_run,

@@ -3,12 +3,13 @@
 from indexer import errors
 from indexer.chain.block import OutputReference
 from indexer.chain.coin import Coin
+from indexer.chain.point import slot_of
 from indexer.cli import refusals
 from indexer.config import Config, ContractSection
 from indexer.edge import blueprints, ogmios
 from indexer.edge.node import node
 from indexer.plutus.blueprint import Blueprint
-from indexer.store import contracts
+from indexer.store import checkpoints, contracts, releases
 from indexer.store.db import opened_for_reading
 from indexer.workers.sending import Connect, Search, check_network
 
@@ -40,6 +41,18 @@ async def search(config: Config, contract: Blueprint) -> Search:
     except errors.NoDatabase:
         followed = ()
     return Search(named_reference(section), followed)
+
+
+async def kept_for_releases(config: Config) -> frozenset[OutputReference]:
+    """Coins that transactions of the keeper spend or stake, as long as these may be in a block yet."""
+    try:
+        async with opened_for_reading(config.database.path) as db:
+            cursor = max(0, slot_of((await checkpoints.read(db)).cursor.place))
+            signed = await releases.splits(db, cursor)
+            signed += [each for release in await releases.unsettled(db) for each in release.transactions]
+    except errors.NoDatabase:
+        return frozenset()
+    return frozenset(at for each in signed for at in each.named)
 
 
 def named_reference(section: ContractSection) -> OutputReference | None:

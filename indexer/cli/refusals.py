@@ -74,7 +74,10 @@ class PayerMissing(IndexerError):
     """A command that spends was not told who pays."""
 
     code = "wallet.payer_missing"
-    hint = "give --signing-key FILE; or, to sign elsewhere, --address ADDRESS with --out FILE"
+    hint = (
+        "give --signing-key FILE, or name one in [keeper] signing_key; or, to sign elsewhere, --address ADDRESS with "
+        "--out FILE"
+    )
     exit_code = 2
 
 

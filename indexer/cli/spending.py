@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import typer
 
+from indexer.chain.block import OutputReference
 from indexer.chain.network import Network
 from indexer.chain.time import iso, slot_to_ms
 from indexer.cli import refusals
 from indexer.cli.outputs import Output
-from indexer.cli.reaching import connector, search
+from indexer.cli.reaching import connector, kept_for_releases, search
 from indexer.cli.told import ada, confirm
 from indexer.config import Config
 from indexer.edge.builder.build import Built, build
@@ -158,11 +159,20 @@ async def prepare(
     async with connect() as there:
         around, purse = await look(there, config.chain, contract, where, means.payer)
         assert purse is not None
+        purse = _less(purse, await kept_for_releases(config))
         intent = await make(Desk(there, around, purse))
         built = await build(intent, around, purse, there.evaluate)
     if built.reference is None and built.collateral is not None:
         say("no output with the contract's script is known: the transaction carries it, which costs a higher fee")
     return built
+
+
+def _less(purse: Purse, kept: frozenset[OutputReference]) -> Purse:
+    """The purse without the coins that are kept."""
+    left = tuple(coin for coin in purse.coins if coin.reference not in kept)
+    if less := len(purse.coins) - len(left):
+        say(f"{less} coin{'s are' if less > 1 else ' is'} left alone: releases under way use them")
+    return replace(purse, coins=left)
 
 
 def conclude(config: Config, means: Means, built: Built, wanted: str, title: str) -> Transaction:

@@ -1,14 +1,18 @@
 """Every way that a command that spends can go wrong: a sentence, a hint, an exit code; nothing is spent twice, and the
 next run does the right thing. The commands run in this process, the node beside it."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from indexer.chain.parameters import Units
 from indexer.cli.main import app
 from indexer.devnet.ledger.addresses import address_text
+from indexer.store.db import opened, transaction
+from indexer.store.releases import Journaled, add_transaction
 from tests.contract.script import CONTRACT
 from tests.contract.terms import Reference
 from tests.e2e.test_funding import FUNDER, ORACLES, OWNER, held_by, pays, schedule, witness
@@ -327,3 +331,58 @@ def test_a_script_among_the_outputs_that_are_followed_is_found(here: Town) -> No
     path = here.write("poor.json", schedule(funder=POOR.hash.hex(), token="ada", lovelace_per_payout=1_000_000))
     found = here.do("register-milestone", path, "--submit", *pays(here, POOR))
     assert found["transaction"]["size"] < 4_136  # without the script
+
+
+# --- the keeper's wallet
+
+
+def test_the_keeper_of_the_configuration_pays_where_nobody_is_named(here: Town) -> None:
+    """Where somebody has to: a schedule is checked without anybody, and whoever is named comes first."""
+    here.fund(POOR, 60 * ADA, 10 * ADA)
+    here.config.write_text(here.config.read_text() + f'[keeper]\nsigning_key = "{Path(here.key(POOR)).name}"\n')
+    assert here.do("deploy", "--again", "--yes")["transaction"]["payer"] == POOR.text
+    path = here.write("schedule.json", schedule())
+    assert here.do("register-milestone", path)["transaction"] is None
+    here.refused("schedule.refused", "register-milestone", path, "--submit", "--yes")  # the funder is another one
+    assert here.do(*registers(here))["transaction"]["payer"] == FUNDER.text
+    cold = here.do("deploy", "--again", "--address", FUNDER.text, "--out", str(here.folder / "cold.tx"))
+    assert cold["transaction"]["signers"] == [FUNDER.hash.hex()]
+
+
+def test_coins_of_releases_that_are_under_way_are_left_alone(here: Town) -> None:
+    """As long as what spends or stakes them may be in a block."""
+    (spent, staked) = here.fund(POOR, 60 * ADA, 30 * ADA)
+    here.follow()
+    asyncio.run(journaled(here, spent, staked, valid_until=here.state["tip"]["slot"] + 1_000))
+    deploys = ("deploy", "--again", *pays(here, POOR))
+    assert "0 lovelace" in here.refused("builder.funds_missing", *deploys)["message"]
+    here.fund(POOR, 25 * ADA)
+    here.do(*deploys)
+    assert here.unspent(f"{spent.at.transaction.hex()}#0")
+    assert here.unspent(f"{staked.at.transaction.hex()}#0")
+    here.control("time", slots=2_000)
+    here.control("blocks", count=1)
+    here.follow()
+    here.do(*deploys)
+    assert not here.unspent(f"{staked.at.transaction.hex()}#0")
+
+
+async def journaled(here: Town, spent: Coin, staked: Coin, valid_until: int) -> None:
+    """A transaction of the keeper's in the journal. It is in no block."""
+    signed = Journaled(
+        id=bytes(32),
+        raw=b"",
+        inputs=(spent.reference,),
+        state=None,
+        collateral=staked.reference,
+        attempt=1,
+        valid_from=None,
+        valid_until=valid_until,
+        fee=200_000,
+        loss=200_000,
+        units=Units(0, 0),
+        sent_ms=None,
+        sent_height=None,
+    )
+    async with opened(here.folder / "db.sqlite") as db, transaction(db):
+        await add_transaction(db, None, signed, 0)

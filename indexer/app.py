@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -64,7 +63,15 @@ async def run(
             watched.append(CredentialWatch(key_hash(signer.public), CredentialKind.KEY))
         local = LocalSignatures(db, config.data.directory, config.chain, lambda: slot_of(status.cursor), http.now_ms)
         journal = await stack.enter_async_context(opened(config.database.path, durable=True))
-        keeper = await keeper_of(config, journal, signer, headers, status, keeping, dry_run=dry_run)
+        if signer is not None:
+            async with transaction(journal):
+                await coins.remember(journal, key_hash(signer.public), status.cursor)
+        # Submissions may wait for room in the mempool: not for ever, for others wait behind them.
+        patience = min(NODE_PATIENCE_S, config.ogmios.timeout_s)
+        keeper = Keeper(
+            premises_of(config, journal, signer, status, keeping, dry_run=dry_run),
+            partial(node, config.ogmios.url, headers, patience),
+        )
         follower = Follower(
             db,
             partial(ogmios.session, config.ogmios.url, headers, min(10.0, config.ogmios.timeout_s)),
@@ -122,22 +129,19 @@ def signer_of(config: Config) -> Signs | None:
     return None
 
 
-async def keeper_of(
+def premises_of(
     config: Config,
     db: Connection,
     signer: Signs | None,
-    headers: Mapping[str, str],
     follower: FollowerStatus,
     status: KeeperStatus,
     *,
-    dry_run: bool,
-) -> Keeper:
-    """The keeper, as it is configured. `db`: a connection of its own."""
+    dry_run: bool = False,
+) -> Premises:
+    """What the keeper works with, as it is configured. Nothing is written. Raises what blueprints raise."""
     address = None
     if signer is not None:
         address = address_bytes(Address(VerificationKey(key_hash(signer.public))), config.chain.id)
-        async with transaction(db):
-            await coins.remember(db, key_hash(signer.public), follower.cursor)
     wants = config.keeper
     rules = Rules(
         enabled=wants.enabled,
@@ -153,12 +157,8 @@ async def keeper_of(
         (contract,) = blueprints.read([section.blueprint])
         named = None if section.reference is None else parse_reference(section.reference)
         scripts.setdefault(contract.hash, Script(contract, named))
-    premises = Premises(
-        db, config.chain, scripts, rules, signer, address, follower, config.data.directory, http.now_ms, status
-    )
-    # Submissions may wait for room in the mempool: not for ever, for others wait behind them.
-    patience = min(NODE_PATIENCE_S, config.ogmios.timeout_s)
-    return Keeper(premises, partial(node, config.ogmios.url, headers, patience))
+    data = config.data.directory
+    return Premises(db, config.chain, scripts, rules, signer, address, follower, data, http.now_ms, status)
 
 
 async def _until_stopped(follower: Follower, local: LocalSignatures, keeper: Keeper) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from indexer import __version__
-from indexer.cli import asking, audit, devnet, follow, funding, signing, start
+from indexer.cli import asking, audit, devnet, follow, funding, keeping, signing, start
 
 app = typer.Typer(
     name="indexer",
@@ -22,6 +22,7 @@ follow.add_to(app)
 asking.add_to(app)
 signing.add_to(app)
 funding.add_to(app)
+keeping.add_to(app)
 audit.add_to(app)
 start.add_to(app)
 devnet.add_to(app)

@@ -24,6 +24,20 @@ class MilestoneUnknown(IndexerError):
     hint = "give one of the milestones that `indexer check-status DISTRIBUTION` lists"
 
 
+class ReleaseUnknown(IndexerError):
+    """The journal has no release of that id."""
+
+    code = "release.unknown"
+    hint = "`indexer releases` lists them; a journal is deleted with its database"
+
+
+class StateUnknown(IndexerError):
+    """A release is never in a state of that name."""
+
+    code = "release.state_unknown"
+    exit_code = 2
+
+
 class SlotNotHeld(IndexerError):
     """What was true at that slot is not known: it lies before the start of our history, or after the cursor."""
 

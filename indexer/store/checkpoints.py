@@ -122,6 +122,12 @@ async def advance(
         await db.execute(THIN_OUT, (cursor.height - keep,))
 
 
+async def tip(db: Connection) -> BlockHeight | None:
+    """The height of the node's tip, as it was told last."""
+    height: BlockHeight | None = next(iter(await db.execute_fetchall("SELECT tip_height FROM chain")))[0]
+    return height
+
+
 async def see_tip(db: Connection, tip: Tip | Origin) -> None:
     """Remember how far the node is."""
     await db.execute(SEE_TIP, (tip.point.slot, tip.height) if isinstance(tip, Tip) else (None, None))

@@ -133,6 +133,13 @@ class Releaser:
             raise Costly(f"it would cost {drawn.built.loss} lovelace: {most} were agreed to")
         return await self._make(chain, pocket, drawn, where, by_hand=True)
 
+    async def propose(self, node: Node, where: Position, one: Wanted) -> tuple[Drawn, int]:
+        """The transaction that would be sent, unsigned, and what it may cost. Nothing is written. Raises what building
+        raises."""
+        chain, pocket = await self._ask(node), await self._at.pocket(where)
+        drawn = await self._drawn(chain, pocket, one, where)
+        return drawn, await self._allowed(sponsored(one, self._at.rules.sponsors), pocket, where)
+
     def _ready(self, due: list[Due]) -> list[Due]:
         """Those that are not left alone for now."""
         now_ms = self._at.now_ms()

@@ -1,0 +1,77 @@
+"""What `pause` and `resume` do: through a running daemon, so that nothing is on its way when they return; else by
+themselves."""
+
+from typing import Any
+
+from indexer import errors
+from indexer.cli.find import now_ms
+from indexer.cli.outputs import Output
+from indexer.config import Config
+from indexer.edge import pause as pausing
+from indexer.edge import requests
+from indexer.edge.files import only_writer
+from indexer.edge.requests import Kind
+from indexer.errors import IndexerError
+
+
+class Paused(Output):
+    """Whether the keeper is paused now; `was`: whether it was before. `by`: who did it, the daemon or this command."""
+
+    paused: bool
+    was: bool
+    reason: str | None
+    by: str
+
+    def told(self) -> str:
+        """In words."""
+        if self.paused:
+            return f"the keeper {'was paused already' if self.was else 'is paused'}: nothing is sent until `resume`"
+        return f"the keeper {'goes on' if self.was else 'was not paused'}"
+
+
+class DaemonRefused(IndexerError):
+    """The daemon refused a request. Code, hint and exit code are the daemon's own."""
+
+    code = "daemon.refused"
+
+
+async def pause(config: Config, reason: str | None) -> Paused:
+    """Stop every send. Raises FileUnusable, Unanswered."""
+    data = config.data.directory
+    before = pausing.paused(data)
+    by = await _through(config, Kind.PAUSE, {"reason": reason})
+    if by is None:
+        pausing.pause(data, now_ms(), reason)
+    return Paused(paused=True, was=before is not None, reason=reason, by="command" if by is None else "daemon")
+
+
+async def resume(config: Config) -> Paused:
+    """Let the keeper go on. Raises FileUnusable, Unanswered."""
+    data = config.data.directory
+    before = pausing.paused(data)
+    by = await _through(config, Kind.RESUME, {})
+    if by is None:
+        pausing.resume(data)
+    return Paused(paused=False, was=before is not None, reason=None, by="command" if by is None else "daemon")
+
+
+async def _through(config: Config, kind: Kind, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """What a running daemon answers; None: there is none, and nobody else may write meanwhile."""
+    try:
+        with only_writer(config.database.path):
+            return None
+    except errors.AlreadyRunning:
+        return await ask_daemon(config, kind, arguments)
+
+
+async def ask_daemon(config: Config, kind: Kind, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Leave a request, and wait for the answer. Raises Unanswered, FileUnusable, and what the daemon refuses."""
+    data = config.data.directory
+    request = requests.leave(data, kind, arguments, now_ms())
+    answer = await requests.answer_to(data, request)
+    match answer:
+        case {"error": {"code": str(code), "message": str(message), "hint": str(hint), "exit_code": int(exit_code)}}:
+            refused = DaemonRefused(message, hint=hint)
+            refused.code, refused.exit_code = code, exit_code  # as the daemon raised it
+            raise refused
+    return dict(answer)

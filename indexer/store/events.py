@@ -11,8 +11,10 @@ from indexer.domain.events import Event
 from indexer.plutus.identity import shown_milestone
 from indexer.store.lists import listed
 
+# What rests on no block was told by the keeper, and is none of the chain's business.
 KNOWN: Final = """
-    SELECT event_id, slot, height FROM event WHERE distribution_id IN (SELECT value FROM json_each(?)) AND gone = 0"""
+    SELECT event_id, slot, height FROM event
+    WHERE distribution_id IN (SELECT value FROM json_each(?)) AND gone = 0 AND height IS NOT NULL"""
 KNOWN_BUT_REJECTED: Final = f"{KNOWN} AND type <> 'attestation.rejected'"
 ADD: Final = """
     INSERT INTO event (event_id, type, origin, distribution_id, milestone_id, slot, height, data)

@@ -9,25 +9,51 @@ import pytest
 from indexer import errors
 from indexer.chain.network import KNOWN
 from indexer.chain.point import ORIGIN, Point
-from indexer.store import checkpoints, contracts, events, lives, milestones, projection, status, watches
+from indexer.store import (
+    checkpoints,
+    coins,
+    contracts,
+    due,
+    events,
+    lives,
+    milestones,
+    projection,
+    releases,
+    status,
+    watches,
+)
 from indexer.store.db import migrations, opened, opened_for_reading, schema_version, statements, transaction
 from tests.support.following import select
 
 NAMED = {
     f"{module.__name__.rpartition('.')[2]}.{name}": sql
-    for module in (checkpoints, contracts, events, lives, milestones, projection, status, watches)
+    for module in (
+        checkpoints,
+        coins,
+        contracts,
+        due,
+        events,
+        lives,
+        milestones,
+        projection,
+        releases,
+        status,
+        watches,
+    )
     for name, sql in vars(module).items()
-    if name.isupper() and isinstance(sql, str)
+    if name.isupper() and not name.startswith("_") and isinstance(sql, str)
 }
 # Tables of a row, or a handful.
-SINGLE_ROWS = {"chain", "era", "watch", "contract", "c", "event_delayed", "json_each", "j"}
-READS_ALL = {  # once a session, each through an index
+SINGLE_ROWS = {"chain", "era", "watch", "contract", "c", "event_delayed", "json_each", "j", "wallet", "wallet_reading"}
+READS_ALL = {  # each through an index; once a session, where nothing else is said
     "projection.HELD",
     "checkpoints.BLOCKS",
     "lives.LOCAL_MILESTONES",
     "status.BEGUN",  # a count, when somebody asks
     "status.OPEN",
     "status.COMPLETE_AT",
+    "releases.UNSETTLED",  # an index of those alone
+    "releases.SIGHTS",
 }
 
 
@@ -35,7 +61,7 @@ def plan(sql: str) -> list[str]:
     db = sqlite3.connect(":memory:")
     for migration in migrations():
         db.executescript(migration)
-    count = sql.count("?") if "?1" not in sql else max(int(n) for n in re.findall(r"\?(\d)", sql))
+    count = sql.count("?") if "?1" not in sql else max(int(n) for n in re.findall(r"\?(\d+)", sql))
     rows = db.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * count).fetchall()
     db.close()
     return [str(row[3]) for row in rows]
@@ -44,7 +70,10 @@ def plan(sql: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMED)
 def test_no_statement_scans_a_table_that_grows(name: str) -> None:
     """Rollbacks least of all: each finds its rows through an index, however long the history."""
-    scans = [step for step in plan(NAMED[name]) if step.startswith("SCAN") and step.split()[1] not in SINGLE_ROWS]
+    steps = plan(NAMED[name])
+    # What a part of the statement has found is gone through once more; how it was found is a step of its own.
+    found = {step.split()[1] for step in steps if step.startswith(("CO-ROUTINE", "MATERIALIZE"))}
+    scans = [step for step in steps if step.startswith("SCAN") and step.split()[1] not in SINGLE_ROWS | found]
     if name in READS_ALL:
         assert all("INDEX" in step or step == "SCAN block" for step in scans)
     else:

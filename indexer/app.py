@@ -25,6 +25,7 @@ from indexer.plutus.ledger import Address, VerificationKey
 from indexer.status import FollowerStatus, KeeperStatus
 from indexer.store import checkpoints, coins, contracts
 from indexer.store.db import named_errors, opened, transaction
+from indexer.workers.adopt import Adopt
 from indexer.workers.follow import Follower
 from indexer.workers.keeper import Keeper
 from indexer.workers.local import LocalSignatures
@@ -67,11 +68,9 @@ async def run(
             async with transaction(journal):
                 await coins.remember(journal, key_hash(signer.public), status.cursor)
         # Submissions may wait for room in the mempool: not for ever, for others wait behind them.
-        patience = min(NODE_PATIENCE_S, config.ogmios.timeout_s)
-        keeper = Keeper(
-            premises_of(config, journal, signer, status, keeping, dry_run=dry_run),
-            partial(node, config.ogmios.url, headers, patience),
-        )
+        reach = partial(node, config.ogmios.url, headers, min(NODE_PATIENCE_S, config.ogmios.timeout_s))
+        premises = premises_of(config, journal, signer, status, keeping, dry_run=dry_run)
+        keeper = Keeper(premises, reach, lambda: follower.begin_anew())
         follower = Follower(
             db,
             partial(ogmios.session, config.ogmios.url, headers, min(10.0, config.ogmios.timeout_s)),
@@ -83,6 +82,7 @@ async def run(
             status=status,
             pace=Pace(request_timeout_s=config.ogmios.timeout_s),
             moved=keeper.wake,
+            adopt=None if premises.address is None else Adopt(db, reach, premises.address),
         )
         registry = CollectorRegistry()
         registry.register(http.FollowerMetrics(status, http.now_ms))

@@ -17,7 +17,7 @@ from indexer import errors
 from indexer.chain.block import OutputReference
 from indexer.chain.coin import Coin
 from indexer.chain.parameters import Parameters, Units
-from indexer.chain.point import Place
+from indexer.chain.point import Place, Point
 from indexer.chain.time import Timeline
 from indexer.edge.ogmios import closed_because, open_socket
 from indexer.ogmios import ledger_state, queries, submission
@@ -54,6 +54,12 @@ class Node:
     async def tip(self) -> Place:
         """The newest block that the node's ledger has applied."""
         return ledger_state.place(_read(await self._query("queryLedgerState/tip")))
+
+    async def acquire(self, point: Point) -> bool:
+        """From now on, the ledger's state is asked for as it was at a point; False where the node does not have it (any
+        more), for it keeps the last k blocks."""
+        asked = {"point": {"slot": point.slot, "id": point.id.hex()}}
+        return "result" in await self._ask("acquireLedgerState", asked)
 
     async def utxo(self, references: Iterable[OutputReference]) -> list[Coin]:
         """Of these outputs those that are unspent. The mempool does not count."""

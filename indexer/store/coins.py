@@ -44,6 +44,8 @@ LOST: Final = """
     ) AS spent"""
 WATCHED: Final = "SELECT since_slot IS NOT NULL FROM watch WHERE credential = ? AND kind IN ('key', 'any')"
 READ: Final = "SELECT 1 FROM wallet_reading WHERE credential = ?"
+HAS_READ: Final = "INSERT OR REPLACE INTO wallet_reading VALUES (?, ?, ?)"
+FORGET_READ: Final = "DELETE FROM wallet_reading WHERE slot > ?"
 REMEMBER: Final = "INSERT OR IGNORE INTO wallet VALUES (?, ?)"
 EARLIER: Final = "SELECT key_hash FROM wallet WHERE key_hash <> ? ORDER BY first_slot DESC, key_hash LIMIT 3"
 
@@ -86,6 +88,17 @@ async def unread(db: Connection, key_hash: bytes) -> bool:
     rows = list(await db.execute_fetchall(WATCHED, (key_hash.hex(),)))
     partial = not rows or all(row[0] for row in rows)
     return partial and not list(await db.execute_fetchall(READ, (key_hash.hex(),)))
+
+
+async def has_read(db: Connection, key_hash: bytes, at: Point) -> None:
+    """The coins of a wallet from before our history were read, as they were at a point. The caller owns the
+    transaction."""
+    await db.execute(HAS_READ, (key_hash.hex(), at.slot, at.id.hex()))
+
+
+async def rollback(db: Connection, to: Slot) -> None:
+    """What was read as of a later block counts no more. The caller owns the transaction."""
+    await db.execute(FORGET_READ, (to,))
 
 
 async def remember(db: Connection, key_hash: bytes, cursor: Place) -> None:

@@ -1,4 +1,7 @@
-"""Going back: to a point that the database knows, or to nothing, so that the chain is read anew."""
+"""Going back: to a point that the database knows, or to nothing, so that the chain is read anew.
+
+The keeper's journal and what was told of it stay as they are.
+"""
 
 from typing import Final
 
@@ -6,7 +9,7 @@ from aiosqlite import Connection
 
 from indexer.chain.network import Network
 from indexer.chain.point import Checkpoint, slot_of
-from indexer.store import checkpoints, contracts, events, milestones, projection
+from indexer.store import checkpoints, coins, contracts, events, milestones, projection
 from indexer.store.db import transaction
 
 DROP: Final = (
@@ -22,6 +25,7 @@ DROP: Final = (
     "DELETE FROM milestone",
     "DELETE FROM rejected_output",
     "DELETE FROM event_delayed",
+    "DELETE FROM wallet_reading",
     # What came off the chain. What did not, the chain cannot give back: it only loses its worth for now.
     "DELETE FROM signature WHERE source <> 'local'",
     "UPDATE signature SET verdict = 'unknown_distribution', verifies = NULL",
@@ -39,6 +43,7 @@ async def rewind(db: Connection, to: Checkpoint, network: Network) -> None:
     async with transaction(db):
         await projection.rollback(db, slot_of(to.place))
         await milestones.rollback(db, slot_of(to.place), network)
+        await coins.rollback(db, slot_of(to.place))
         await checkpoints.rewind(db, to)
         await contracts.start_earlier(db, to.place)
 

@@ -6,10 +6,11 @@ from typing import Final
 
 from aiosqlite import Connection
 
-from indexer.chain.block import OutputReference
-from indexer.chain.point import Slot
+from indexer.chain.block import Header, OutputReference
+from indexer.chain.point import Point, Slot
 from indexer.domain.created import Created
 from indexer.domain.observe import Delta
+from indexer.store.lists import listed
 
 ADD_OUTPUT: Final = """
     INSERT INTO output (transaction_id, output_index, address, payment_credential, credential_kind, lovelace,
@@ -32,6 +33,9 @@ ROLLBACK: Final = (FORGET_OUTPUTS, FORGET_ASSETS, FORGET_SPENDS, FORGET_DATUMS)
 
 CREATED_SINCE: Final = "SELECT transaction_id, output_index FROM output WHERE created_slot > ?"
 SPENT_SINCE: Final = "SELECT transaction_id, output_index FROM output WHERE spent_slot > ?1 AND created_slot <= ?1"
+KNOWN: Final = """
+    SELECT o.transaction_id, o.output_index FROM json_each(?) AS j JOIN output o
+        ON o.transaction_id = substr(j.value, 1, 64) AND o.output_index = CAST(substr(j.value, 66) AS INTEGER)"""
 HELD: Final = "SELECT transaction_id, output_index FROM output WHERE spent_slot IS NULL"
 
 
@@ -52,6 +56,19 @@ async def apply(db: Connection, deltas: Iterable[Delta]) -> None:
     for statement, rows in ((ADD_OUTPUT, outputs), (ADD_ASSET, assets), (MARK_SPENT, spends), (ADD_DATUM, datums)):
         if rows:
             await db.executemany(statement, rows)
+
+
+async def adopt(db: Connection, found: Iterable[Created], at: Point) -> int:
+    """Outputs that were there at a point, though no block that we read showed them; how many of them were new to us.
+
+    They count as created in that point's block. The caller owns the transaction.
+    """
+    outputs = {each.reference: each for each in found}
+    for known in await _references(db, KNOWN, listed(str(reference) for reference in outputs)):
+        del outputs[known]
+    header = Header(at.id, None, 0, at.slot)
+    await apply(db, [Delta(header, created=list(outputs.values()))])
+    return len(outputs)
 
 
 async def rollback(db: Connection, to: Slot) -> None:

@@ -6,7 +6,7 @@ back; a session that makes no sense is dropped, and a fresh one starts from what
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
@@ -56,10 +56,13 @@ class Follower:
         status: FollowerStatus | None = None,
         pace: Pace | None = None,
         moved: Callable[[], None] = lambda: None,
+        adopt: Callable[[Point], Awaitable[bool]] | None = None,
     ) -> None:
-        """`moved` is called whenever the cursor has: after each commit, and each rollback."""
+        """`moved` is called whenever the cursor has: after each commit, and each rollback. `adopt` may add outputs as
+        of the cursor, at the beginning of a session that starts right there, and says whether it has."""
         self._db, self._connect, self._network = db, connect, network
-        self._moved = moved
+        self._moved, self._adopt = moved, adopt
+        self._anew = False  # whether this session is to end, and another to begin
         self._configured, self._since, self._goal = watched, since, Goal(until)
         self._contracts = frozenset(contracts)
         self.status = status or FollowerStatus()
@@ -76,6 +79,10 @@ class Follower:
     def stop(self) -> None:
         """Finish the batch at hand, commit it, and return from `run`."""
         self._stopping.set()
+
+    def begin_anew(self) -> None:
+        """End the session at hand, and begin another one."""
+        self._anew = True
 
     async def run(self) -> None:
         """Follow until stopped, or until `until` is reached. Reconnects for ever, backing off with jitter.
@@ -98,8 +105,10 @@ class Follower:
             try:
                 with named_errors():
                     async with self._connect() as session:
+                        self._anew = False
                         await self._follow(session)
-                        break
+                        if not self._anew:
+                            break
             except errors.SessionBroken as error:
                 failures = 1 if self.status.commits > commits else failures + 1
                 self.status.phase, self.status.reason = Phase.CONNECTING, str(error)
@@ -119,7 +128,7 @@ class Follower:
         remembered = await self._remembered(session)
         try:
             await self._carry_out(session, chainsync.start(remembered, self._k))
-            while not self._stopping.is_set():
+            while not (self._stopping.is_set() or self._anew):
                 news = await self._gather(session)
                 await self._commit()
                 if news is not None:
@@ -183,6 +192,9 @@ class Follower:
             self._standing = await checkpoints.read(self._db)
             followed = await watches.reconcile(self._db, self._configured, self._standing.cursor.place)
             await checkpoints.see_tip(self._db, tip)
+        cursor = self._standing.cursor.place
+        if self._adopt is not None and isinstance(cursor, Point) and cursor == start.place:
+            self._current = not await self._adopt(cursor) and self._current
         watched = Watches.of(entry.watch for entry in followed)
         if watched != self._watches or not self._current:
             self._watches = watched

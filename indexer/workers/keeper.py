@@ -8,6 +8,7 @@ one release spend one output, so that one of them at most is ever in a block.
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -35,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 TICK_S: Final = 0.5  # a request, a pause or an expiry is noticed within
 NODE_TRIED_AFTER_S: Final = 5.0
+WALLET_ASKED_AFTER_MS: Final = 30_000
 _BLIND: Final = frozenset({Gate.CAUGHT_UP, Gate.NO_ROLLBACK})  # too little is known to conclude anything
 _TOLD_BY_THE_NODE: Final = frozenset({Gate.PROTOCOL, Gate.COLLATERAL})  # known once it was asked
 _NOTHING_IS_SENT: Final = _BLIND | {Gate.NOT_PAUSED}
@@ -44,8 +46,10 @@ _QUIET: Final = frozenset({Gate.ENABLED})  # somebody's decision, which nobody n
 class Keeper:
     """Pays what is due."""
 
-    def __init__(self, at: Premises, connect: Connect) -> None:
-        self._at, self._connect = at, connect
+    def __init__(self, at: Premises, connect: Connect, read_wallet: Callable[[], None] = lambda: None) -> None:
+        """`read_wallet` is called where coins of the wallet from before our history are to be read."""
+        self._at, self._connect, self._read_wallet = at, connect, read_wallet
+        self._asked_ms = 0
         self._sender = Sender(at)
         self._releaser = Releaser(at, self._sender)
         self._clerk = Clerk(at, connect, self._releaser)
@@ -96,18 +100,28 @@ class Keeper:
         names = {each.gate for each in shut}
         if not names & _BLIND:
             await self._behold()
+            if Gate.WALLET_READ in names and self._at.address is not None:
+                self._ask_for_wallet()
         due = await self._due(where)
         may = due and Gate.ENABLED not in names
-        if not names & _NOTHING_IS_SENT and (may or await self._sender.has_to_send(where)):
+        prepares = Gate.ENABLED not in names and any(each.gate is Gate.COLLATERAL and not each.open for each in stands)
+        if not names & _NOTHING_IS_SENT and (may or prepares or await self._sender.has_to_send(where)):
             async with self._connect() as node:
                 self._at.node_trouble = None
                 await self._sender.send_again(node, where)
                 if may and not names - {Gate.NODE}:
                     shut = await self._releaser.release(node, where, due)
+                elif prepares and not names - {Gate.NODE}:
+                    await self._releaser.prepare(node, where)
         if due:
             await self._held(shut, where)
         else:
             self._shut_since.clear()
+
+    def _ask_for_wallet(self) -> None:
+        if self._at.now_ms() >= self._asked_ms + WALLET_ASKED_AFTER_MS:
+            self._asked_ms = self._at.now_ms()
+            self._read_wallet()
 
     def _is_far_behind(self) -> bool:
         behind = self._at.follower.seconds_behind(self._at.now_ms())

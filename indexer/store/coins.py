@@ -32,10 +32,11 @@ ALL: Final = """
 NAMED: Final = f"""{_OUTPUTS} JOIN json_each(?) AS j
         ON o.transaction_id = substr(j.value, 1, 64) AND o.output_index = CAST(substr(j.value, 66) AS INTEGER)
     WHERE o.spent_slot IS NULL"""
+# The plus keeps SQLite from going through the whole wallet for each transaction.
 LOST: Final = """
     SELECT coalesce(sum(max(0, spent.lovelace - coalesce((
         SELECT sum(back.lovelace) FROM output back
-        WHERE back.transaction_id = spent.spent_by AND back.payment_credential = ?1 AND back.credential_kind = 'key'
+        WHERE back.transaction_id = spent.spent_by AND +back.payment_credential = ?1 AND back.credential_kind = 'key'
     ), 0))), 0)
     FROM (
         SELECT o.spent_by, sum(o.lovelace) AS lovelace FROM output o

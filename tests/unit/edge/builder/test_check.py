@@ -23,6 +23,7 @@ from indexer.edge.builder.intents import (
     Publish,
     Reclaim,
     Release,
+    Split,
     TakeBack,
     Withdraw,
 )
@@ -102,6 +103,10 @@ async def taken_back(yard: Yard) -> Intent:
     return TakeBack(yard.coin(OutputReference(published[0].id, 0)))
 
 
+async def split(_: Yard) -> Intent:
+    return Split(6_000_000)
+
+
 WANTED = {
     "release": (released, KEEPER),
     "release of ada": (in_ada, KEEPER),
@@ -111,6 +116,7 @@ WANTED = {
     "withdraw": (withdrawn, OWNER),
     "deploy": (deployed, OWNER),
     "take back": (taken_back, OWNER),
+    "split": (split, OWNER),
 }
 
 
@@ -278,6 +284,15 @@ BUGS: dict[str, list[tuple[Callable[[Plan], Plan], str]]] = {
         (lambda plan: replace(plan, spends=()), "is not spent"),
         (lambda plan: replace(plan, signers=(OWNER.hash,)), "other signers"),
         (more, "change goes to somebody else"),
+    ],
+    "split": [
+        (output(0, address=STRANGER.address), "another coin is made"),
+        (output(0, lovelace=lambda o: o.lovelace + 1), "another coin is made"),
+        (output(0, datum=b"\xd8\x79\x80"), "carries a datum or a script"),
+        (lambda plan: replace(plan, outputs=()), "another coin is made"),
+        (lambda plan: replace(plan, signers=(OWNER.hash,)), "other signers"),
+        (more, "nobody asked for"),
+        (minted, "nobody asked for"),
     ],
 }
 

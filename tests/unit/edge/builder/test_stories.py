@@ -7,7 +7,7 @@ import pytest
 from indexer.chain.block import OutputReference
 from indexer.chain.parameters import Units
 from indexer.edge.builder.build import build
-from indexer.edge.builder.intents import Deploy, Publish, Reclaim, TakeBack, Withdraw
+from indexer.edge.builder.intents import Deploy, Publish, Reclaim, Split, TakeBack, Withdraw
 from indexer.edge.builder.reader import read
 from indexer.plutus.datum import AssetClass, Attestation
 from indexer.plutus.identity import message_to_sign
@@ -102,6 +102,21 @@ async def test_what_was_deposited_for_a_script_comes_back(yard: Yard) -> None:
     built = await build(TakeBack(alone), yard.around, replace(yard.purse(OWNER), coins=()), yard.evaluate)
     yard.send(built)
     assert [each.lovelace for each in built.change] == [alone.output.lovelace - built.fee]
+
+
+async def test_a_coin_is_split_off_to_stand_in_for_scripts(yard: Yard) -> None:
+    """It is of ada alone, everything stays in the wallet but the fee, and scripts can be backed by it from then on."""
+    before = {coin.output.lovelace for coin in yard.coins_at(KEEPER.address)}
+    assert before == {10_000_000, 1_000_000_000}
+    done = await yard.do(Split(6_000_000))
+    assert done.collateral is None
+    made = yard.coin(OutputReference(done.id, 0))
+    assert (made.output.lovelace, made.output.assets, made.output.datum) == (6_000_000, (), None)
+    assert sum(coin.output.lovelace for coin in yard.coins_at(KEEPER.address)) == 1_010_000_000 - done.fee
+    _, state = await yard.create(terms())
+    released = await yard.do(yard.release(state, [0]), collateral=made)
+    assert released.collateral == made
+    assert made in yard.coins_at(KEEPER.address)
 
 
 async def test_an_expired_distribution_goes_back(yard: Yard) -> None:

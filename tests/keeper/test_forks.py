@@ -83,7 +83,7 @@ async def test_a_release_by_somebody_else_supersedes_ours_which_costs_nothing(tm
         created, state = await yard.create(terms(allocation(1, 700)))
         made = id_of(created)
         await attested(yard, made, b"m1", 0, 1)
-        before = balance(it)
+        before = it.wealth
         await it.round()
         (row,) = it.releases()
         ours = bytes.fromhex(row["transaction_id"])
@@ -91,14 +91,10 @@ async def test_a_release_by_somebody_else_supersedes_ours_which_costs_nothing(tm
         theirs = await yard.do(yard.release(state, [0]), OWNER)
         await it.round()
         assert it.states() == ["superseded"]
-        assert balance(it) == before
+        assert it.wealth == before
         yard.node.fork(1, 2, drop=[theirs.id])
         await it.round()
         assert it.states() == ["submitted"]
         await it.block()
         (row,) = it.releases()
         assert (row["state"], row["transaction_id"]) == ("in_block", ours.hex())
-
-
-def balance(it: House) -> int:
-    return sum(coin.output.lovelace for coin in it.yard.coins_at(it.wallet.address))

@@ -152,6 +152,11 @@ class House:
             self.yard.node.make_block()
             await self.round()
 
+    @property
+    def wealth(self) -> int:
+        """Lovelace at the wallet's address, whatever the indexer says."""
+        return sum(coin.output.lovelace for coin in self.yard.coins_at(self.wallet.address))
+
     def releases(self) -> list[dict[str, Any]]:
         """The view `releases`, in the order in which they were intended."""
         return select(self.path, "SELECT * FROM releases ORDER BY intended_at, release_id")
@@ -165,10 +170,17 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, rules: Rules = RULES) -> AsyncIterator[House]:
-    """A yard with a keeper in it, who has just looked for the first time."""
+async def grounds() -> AsyncIterator[tuple[Yard, OgmiosServer]]:
+    """A yard, served."""
     yard = await furnished()
-    async with serve(yard.node) as server, House(yard, server, folder, rules).opened() as made:
+    async with serve(yard.node) as server:
+        yield yard, server
+
+
+@asynccontextmanager
+async def house(folder: Path, rules: Rules = RULES) -> AsyncIterator[House]:
+    """A yard with a keeper in it."""
+    async with grounds() as (yard, server), House(yard, server, folder, rules).opened() as made:
         yield made
 
 

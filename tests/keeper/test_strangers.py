@@ -1,0 +1,108 @@
+"""Distributions that a stranger makes to live on keepers: nothing leaves the wallet."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indexer.edge.builder.coins import usable
+from indexer.edge.builder.funding import lovelace_to_lock, seed_for
+from indexer.edge.builder.intents import Create
+from indexer.plutus.datum import Distribution
+from tests.support.keeping import RULES, House, attested, grounds, house, promised
+from tests.support.yard import ADA, FUNDER, allocation, id_of, terms
+
+HONEST = terms(allocation(9, 700))
+
+
+def free(**changes: Any) -> Distribution:
+    return terms(allocation(1, 700), **changes)
+
+
+DRAINING: dict[str, Distribution] = {
+    "pays its keeper nothing": free(keeper_fee_per_payout=0),
+    "pays one lovelace": free(keeper_fee_per_payout=1),
+    "pays almost what it costs": free(keeper_fee_per_payout=240_000),
+    "gives nothing along with a payout": free(lovelace_per_payout=0, keeper_fee_per_payout=700_000),
+    "of ada, a payout below what the network asks for": terms(
+        allocation(1, 5), token=ADA, lovelace_per_payout=0, keeper_fee_per_payout=500_000
+    ),
+    "many payouts that bring almost nothing": terms(
+        *(allocation(n, 1) for n in range(20)), lovelace_per_payout=900_000, keeper_fee_per_payout=100_000
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DRAINING)
+async def test_a_distribution_that_costs_its_keeper_is_left_alone_and_others_are_not(tmp_path: Path, kind: str) -> None:
+    async with house(tmp_path) as it:
+        strange = await promised(it.yard, DRAINING[kind])
+        await attested(it.yard, strange, b"m1", 0, 1)
+        honest = await promised(it.yard, HONEST)
+        await attested(it.yard, honest, b"m1", 0, 1)
+        before = it.wealth
+        for _ in range(5):
+            await it.block()
+        (row,) = it.releases()
+        assert (row["distribution_id"], row["state"]) == (honest.hex(), "confirmed")
+        assert it.wealth == before - row["cost"] > before
+
+
+async def test_one_without_a_reserve_does_not_make_the_keeper_fill_it_up(tmp_path: Path) -> None:
+    """What the terms promise is locked, and no more: the state output needs most of it to stand."""
+    async with house(tmp_path) as it:
+        yard = it.yard
+        bare = terms(
+            *(allocation(n, 1) for n in range(10)), lovelace_per_payout=1_200_000, keeper_fee_per_payout=50_000
+        )
+        seed = seed_for(bare, usable(yard.purse(FUNDER)))
+        created = await yard.do(Create(bare, seed, lovelace_to_lock(bare, yard.around).promise), FUNDER)
+        await attested(yard, id_of(created), b"m1", 0, 1)
+        before = it.wealth
+        for _ in range(3):
+            await it.block()
+        assert it.releases() == []
+        assert it.wealth == before
+
+
+@pytest.mark.parametrize("by", ["id", "funder", "all"])
+async def test_what_is_sponsored_is_paid_for(tmp_path: Path, by: str) -> None:
+    async with house(tmp_path) as first:
+        made = await promised(first.yard, free(keeper_fee_per_payout=0))
+        await attested(first.yard, made, b"m1", 0, 1)
+        rules = replace(RULES, sponsors=frozenset({{"id": made.hex(), "funder": FUNDER.hash.hex(), "all": "all"}[by]}))
+        (tmp_path / "sponsor").mkdir()
+        it = House(first.yard, first.server, tmp_path / "sponsor", rules)
+        async with it.opened():
+            before = it.wealth
+            await it.round()
+            await it.block()
+            (row,) = it.releases()
+            assert row["state"] == "in_block"
+            assert before - it.wealth == row["cost"] > 0
+
+
+async def test_the_limit_of_a_day_counts_what_left_the_wallet_also_in_a_new_database(tmp_path: Path) -> None:
+    rules = replace(RULES, sponsors=frozenset({"all"}), max_loss_per_day=700_000)
+    async with grounds() as (yard, server):
+        it = House(yard, server, tmp_path, rules)
+        before = it.wealth
+        async with it.opened():
+            for number in range(4):
+                made = await promised(yard, terms(allocation(number, 5), keeper_fee_per_payout=0))
+                await attested(yard, made, b"m1", 0, 1)
+            for _ in range(3):
+                await it.block()
+            paid = len(it.releases())
+            assert 1 <= paid < 4
+            assert before - it.wealth <= 700_000
+        it.path.unlink()
+        async with it.opened():
+            for _ in range(3):
+                await it.block()
+            assert it.releases() == []
+            yard.skip(86_401)
+            for _ in range(3):
+                await it.block()
+            assert len(it.releases()) == min(paid, 4 - paid)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.milestones`: what blocks and questions cost as distributions grow in number. Takes a minute."""
+"""`python -m benchmarks.milestones`: what blocks and questions cost as distributions grow in number: two minutes."""
 
 import asyncio
 import sqlite3
@@ -6,7 +6,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from asyncio.subprocess import DEVNULL
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from tests.support.crowd import Crowd, Promise, begin, fill, network_from, size,
 
 COUNTS: Final = (100, 1_000, 10_000)
 ROUNDS: Final = 30
+PROCESSES: Final = 9
 SPAM: Final = 5_000
 START_MS: Final = 1_700_000_000_000
 NOW_MS: Final = START_MS + 30 * 86_400_000  # half of what is promised has vested
@@ -29,8 +31,13 @@ NAMES: Final = (
     f"the same after {SPAM:,} bad attestations of it, ms",
     "rollback of a block with an act, ms",
     "rows of one distribution in three views, ms",
-    "list of the milestones due, ms",
+    "first 50 of the milestones due, ms",
+    "all milestones due, ms",
     "milestones due",
+    "`check-status`, ms beyond start-up",
+    "`check-status --json`, the same",
+    "`check-status --all`, the same",
+    "`check-status DISTRIBUTION`, the same",
     "size of the database, MB",
 )
 
@@ -60,14 +67,43 @@ async def measure(path: Path, count: int) -> tuple[float, ...]:
         release = [await block(db, crowd, lambda p=promise: crowd.release(p, "m1")) for promise in few]  # type: ignore[misc]
         back = [await undone(db, crowd, promise) for promise in few]
         questions = [ask(path, promise) for promise in few]
+        first = [await timed(lambda: status.due(db, NOW_MS, most=50)) for _ in range(5)]
         due = [await timed(lambda: status.due(db, NOW_MS)) for _ in range(5)]
-        length = len(await status.due(db, NOW_MS))
+        length = (await status.due(db, NOW_MS)).total
+        commands = await beyond_start_up(path, crowd)
         bytes_ = size(path)
         for _ in range(SPAM // 250):
             await block(db, crowd, lambda: crowd.attest(few[0], "m2", *[99] * 250, good=False))
         spammed = [await block(db, crowd, lambda: attest(crowd, few[0])) for _ in range(ROUNDS)]
-    times = (nothing, attestation, release, spammed, back, questions, due)
-    return *(statistics.median(each) for each in times), length, bytes_ / 1e6
+    times = (nothing, attestation, release, spammed, back, questions, first, due)
+    return *(statistics.median(each) for each in times), length, *commands, bytes_ / 1e6
+
+
+async def beyond_start_up(path: Path, crowd: Crowd) -> list[float]:
+    """Milliseconds that each form of `check-status` takes as a process, beyond the same with one distribution."""
+    few = path.parent / "few.sqlite"
+    little = Crowd(crowd.network)
+    async with opened(few) as db:
+        await begin(db, little.network)
+        await fill(db, little, 1)
+    found = []
+    for options in ((), ("--json",), ("--all",), (crowd.promises[0].id.hex(),)):
+        took: dict[Path, list[float]] = {few: [], path: []}
+        for _ in range(PROCESSES):
+            for database, times in took.items():
+                times.append(await timed(lambda: check_status(database, options)))  # noqa: B023 -- awaited here
+        found.append(min(took[path]) - min(took[few]))
+    return found
+
+
+async def check_status(database: Path, options: Sequence[str]) -> None:
+    """As a process. The first distribution of every crowd is the same."""
+    config = database.with_suffix(".toml")
+    config.write_text(f'network = "devnet"\n[database]\npath = "{database}"\n')
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "indexer", "--config", config, "check-status", *options, stdout=DEVNULL
+    )
+    assert await started.wait() == 0
 
 
 def attest(crowd: Crowd, promise: Promise) -> None:

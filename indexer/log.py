@@ -4,14 +4,14 @@ import logging
 import sys
 from typing import Literal
 
-import structlog
-
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]
 
 
 def set_up(level: Level = "info", fmt: Format = "auto") -> None:
     """Configure structlog. Text from the chain is always a value, never a format, and is escaped on the way out."""
+    import structlog  # late: it brings rich along, and commands that only ask have nothing to log
+
     pretty = fmt == "console" or (fmt == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), repr_native_str=True)

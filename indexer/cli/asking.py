@@ -3,18 +3,20 @@
 import asyncio
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from indexer.cli.loading import load
+from indexer.cli.loading import read
 from indexer.cli.told import AsJson, Told, tell, told_apart
 
 if TYPE_CHECKING:
     from indexer.config import Config
 
 EVERY_S = 1.0  # how often --watch looks
+MOST_DUE = 50  # milestones that are listed, unless more are asked for
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
@@ -65,23 +67,39 @@ def check_status(
     at: Annotated[
         int | None, typer.Option(min=0, metavar="SLOT", help="As it was known when this slot's block was applied.")
     ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of what is due, so many at most (default: 50).")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that is due, however much.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Tell again whenever something changes.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Where the follower stands, what it watches and what is due; or how far a distribution is.
 
-    With --watch and --json, one document a line.
+    What is due longest comes first. Of more than 50 milestones the first 50 are listed, also with --json, which says in
+    `due_total` how many there are. With --watch and --json, one document a line.
     """
     if distribution is None and milestone is not None:
         raise typer.BadParameter("--milestone needs a distribution")
+    if limit is not None and everything:
+        raise typer.BadParameter("--all has no limit: leave out one of the two")
+    if distribution is not None and (limit is not None or everything):
+        raise typer.BadParameter("--limit and --all are for the list of what is due: leave out the distribution")
     if watch and at is not None:
         raise typer.BadParameter("what was true at a slot does not change: leave out --watch or --at")
     with told_apart(as_json):
-        config = load(context)
+        config = read(context)
+        most = None if everything else limit or MOST_DUE
+
+        def ask() -> Coroutine[None, None, Told]:
+            if distribution is None:
+                return _status(config, at, most)
+            return _state(config, distribution, milestone, at)
+
         if watch:
-            _watch(config, distribution, milestone, as_json)
+            _watch(ask, as_json)
         else:
-            tell(asyncio.run(_status(config, distribution, milestone, at)), as_json)
+            tell(asyncio.run(ask()), as_json)
 
 
 def calculate_distribution(
@@ -100,7 +118,7 @@ def calculate_distribution(
     """
     with told_apart(as_json):
         assert at is None or isinstance(at, int)
-        tell(asyncio.run(_calculate(load(context), distribution, beneficiary, at)), as_json)
+        tell(asyncio.run(_calculate(read(context), distribution, beneficiary, at)), as_json)
 
 
 def export(
@@ -121,28 +139,35 @@ def export(
             raise typer.BadParameter(f"--json alone is one JSON document: with --format {form}, name a file with --out")
         form = "json"
     with told_apart(as_json):
-        exported = asyncio.run(export_to(load(context).database.path, view, form or "csv", out))
+        exported = asyncio.run(export_to(read(context).database.path, view, form or "csv", out))
         if out is not None:
             tell(exported, as_json)
 
 
-async def _status(config: "Config", distribution: str | None, milestone: str | None, at: int | None) -> Told:
+async def _status(config: "Config", at: int | None, most: int | None) -> Told:
+    from indexer.cli import find
+    from indexer.cli.outputs import status_of
+    from indexer.cli.tokens import Tokens
+    from indexer.cli.words import status_in_words
+
+    async with find.moment(config.database.path) as db:
+        status = await status_of(db, find.now_ms(), at, most)
+    return Told(status, lambda: status_in_words(status, Tokens.of(config.token)))
+
+
+async def _state(config: "Config", distribution: str, milestone: str | None, at: int | None) -> Told:
     from indexer.chain.point import slot_of
     from indexer.chain.time import slot_to_ms
     from indexer.cli import find
     from indexer.cli.happened import event_of
-    from indexer.cli.outputs import status_of
     from indexer.cli.states import state_of
     from indexer.cli.tokens import Tokens
-    from indexer.cli.words import state_in_words, status_in_words
+    from indexer.cli.words import state_in_words
     from indexer.store import checkpoints
     from indexer.store import status as store
 
-    tokens, now_ms = Tokens.of(config.token), find.now_ms()
+    now_ms = find.now_ms()
     async with find.moment(config.database.path) as db:
-        if distribution is None:
-            status = await status_of(db, now_ms, at)
-            return Told(status, lambda: status_in_words(status, tokens))
         standing = await checkpoints.read(db)
         if at is not None:
             find.refuse_not_held(standing, at)
@@ -154,16 +179,16 @@ async def _status(config: "Config", distribution: str | None, milestone: str | N
         chosen = None if milestone is None else find.milestone_of(life, milestone)
         events = [event_of(row) for row in await store.history(db, life.id, slot)]
     state = state_of(life, standing.network, slot, now_ms, events, chosen)
-    return Told(state, lambda: state_in_words(state, tokens))
+    return Told(state, lambda: state_in_words(state, Tokens.of(config.token)))
 
 
-def _watch(config: "Config", distribution: str | None, milestone: str | None, as_json: bool) -> None:
+def _watch(ask: Callable[[], Coroutine[None, None, Told]], as_json: bool) -> None:
     """Tell, and tell again whenever something changed, until interrupted or nobody reads it any longer."""
     told = None
     try:
         while True:
             begun = time.monotonic()
-            answer = asyncio.run(_status(config, distribution, milestone, None))
+            answer = asyncio.run(ask())
             # Time alone passes without anything to tell; what it makes vested or due is another matter.
             facts = answer.result.model_dump(exclude={"seconds_behind", "as_of_time"})
             if facts != told:

@@ -1,4 +1,4 @@
-"""What every command begins with: the configuration, and the log."""
+"""What commands begin with: the configuration, and the log."""
 
 from typing import TYPE_CHECKING
 
@@ -8,10 +8,17 @@ if TYPE_CHECKING:
     from indexer.config import Config
 
 
-def load(context: typer.Context) -> "Config":
-    """The configuration that the command line names. Raises ConfigInvalid or FileUnusable."""
-    from indexer import config, log
+def read(context: typer.Context) -> "Config":
+    """The configuration that the command line names, for a command that logs nothing. Raises as `load`."""
+    from indexer import config
 
-    loaded = config.load(context.obj)
+    return config.load(context.obj)
+
+
+def load(context: typer.Context) -> "Config":
+    """The same, with the log set up as it says. Raises ConfigInvalid or FileUnusable."""
+    from indexer import log
+
+    loaded = read(context)
     log.set_up(loaded.logging.level, loaded.logging.format)
     return loaded

@@ -115,7 +115,8 @@ class DueMilestone(Output):
 class Status(Output):
     """Where the follower stands, how many distributions there are, and which milestones are due.
 
-    `as_of_slot`: the slot that was asked for; distributions and what is due are as of it.
+    `as_of_slot`: the slot that was asked for; distributions and what is due are as of it. `due` has those that have
+    waited longest, no more than were asked for; `due_total` says how many there are.
     """
 
     network: str
@@ -132,6 +133,7 @@ class Status(Output):
     contracts: tuple[ContractStatus, ...]
     as_of_slot: int | None
     distributions: DistributionCounts
+    due_total: int
     due: tuple[DueMilestone, ...]
 
     def told(self) -> str:
@@ -179,10 +181,11 @@ _BY_ADDRESS = """
     FROM output WHERE address = ? AND created_slot > ?"""
 
 
-async def status_of(db: Connection, now_ms: int, at: Slot | None = None) -> Status:
+async def status_of(db: Connection, now_ms: int, at: Slot | None = None, most: int | None = None) -> Status:
     """Read where the database stands, as of one moment: the caller's transaction.
 
-    What is due is so at `now_ms` (POSIX milliseconds), or as of a slot, at its time. Raises SlotNotHeld.
+    What is due is so at `now_ms` (POSIX milliseconds), or as of a slot, at its time; no more than `most` of it is
+    listed, or all. Raises SlotNotHeld.
     """
     db.row_factory = Row
     rows = list(await db.execute_fetchall("SELECT * FROM sync_status"))
@@ -192,7 +195,7 @@ async def status_of(db: Connection, now_ms: int, at: Slot | None = None) -> Stat
     if at is not None:
         refuse_not_held(standing, at)
         now_ms = slot_to_ms(standing.network.eras, at)
-    counts = await status.states(db, at)
+    counts, due = await status.states(db, at), await status.due(db, now_ms, at, most)
     return Status(
         **{key: rows[0][key] for key in rows[0].keys()},  # noqa: SIM118 -- a Row iterates over its values
         since=None if standing.since is None else str(standing.since),
@@ -203,6 +206,7 @@ async def status_of(db: Connection, now_ms: int, at: Slot | None = None) -> Stat
         ),
         as_of_slot=at,
         distributions=DistributionCounts(**{str(state): counts[state] for state in State}),
+        due_total=due.total,
         due=tuple(
             DueMilestone(
                 distribution_id=one.distribution_id,
@@ -214,7 +218,7 @@ async def status_of(db: Connection, now_ms: int, at: Slot | None = None) -> Stat
                 vested_at=iso(one.since_ms),
                 quorum_met_slot=one.quorum_met_slot,
             )
-            for one in await status.due(db, now_ms, at)
+            for one in due.first
         ),
     )
 

@@ -2,20 +2,23 @@
 by `table`, or is a word, hex or bech32."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from indexer.cli.claims import Calculation
-from indexer.cli.happened import AnyEvent
-from indexer.cli.outputs import Status
-from indexer.cli.states import DistributionContractState, MilestoneState, SignatureState
 from indexer.cli.tokens import Tokens
 from indexer.cli.told import ada, shortened, table
+
+# Each command loads the models of its own answer: making those of all of them takes longer than most questions.
+if TYPE_CHECKING:
+    from indexer.cli.claims import Calculation
+    from indexer.cli.happened import AnyEvent
+    from indexer.cli.outputs import Status
+    from indexer.cli.states import DistributionContractState, MilestoneState, SignatureState
 
 _MOST: Final = 50  # rows of a table that has no natural end; --json has all
 _LONGEST_ID: Final = 130  # as it is shown: 0x and 64 bytes; an attestation may name anything
 
 
-def status_in_words(status: Status, tokens: Tokens) -> str:
+def status_in_words(status: "Status", tokens: Tokens) -> str:
     """Where the follower stands, how many distributions there are, and what is due."""
     counts = status.distributions
     when = "" if status.as_of_slot is None else f" as of slot {status.as_of_slot}"
@@ -36,14 +39,16 @@ def status_in_words(status: Status, tokens: Tokens) -> str:
             tokens.unit(one.token_policy, one.token_name),
             one.vested_at,
         )
-        for one in status.due[:_MOST]
+        for one in status.due
     ]
     heads = ("distribution", "milestone", "allocations", "amount", "of", "vested since")
     lines += [f"due{when}: quorum met, vested, not paid", "", table(heads, rows, frozenset((2, 3)))]
-    return "\n".join([*lines, *_and_more(len(status.due))])
+    if (more := status.due_total - len(status.due)) > 0:
+        lines.append(f"and {more:,} more: --all lists them, --limit N the first N")
+    return "\n".join(lines)
 
 
-def state_in_words(state: DistributionContractState, tokens: Tokens) -> str:
+def state_in_words(state: "DistributionContractState", tokens: Tokens) -> str:
     """A distribution's terms and how far it is, milestone by milestone."""
     token = state.token_policy, state.token_name
     promised, paid, left = (
@@ -75,7 +80,7 @@ def state_in_words(state: DistributionContractState, tokens: Tokens) -> str:
     return "\n".join(lines)
 
 
-def calculation_in_words(found: Calculation, tokens: Tokens) -> str:
+def calculation_in_words(found: "Calculation", tokens: Tokens) -> str:
     """Each allocation with its reason, then the totals."""
     token = found.token_policy, found.token_name
     rows = [
@@ -101,7 +106,7 @@ def calculation_in_words(found: Calculation, tokens: Tokens) -> str:
     )
 
 
-def _milestone_in_words(one: MilestoneState, token: tuple[str, str], tokens: Tokens) -> Iterable[str]:
+def _milestone_in_words(one: "MilestoneState", token: tuple[str, str], tokens: Tokens) -> Iterable[str]:
     met = "" if one.quorum_met_at is None else f" since {one.quorum_met_at}, slot {one.quorum_met_slot}"
     yield (
         f"milestone {one.milestone_id}: quorum {one.quorum_status}{met} "
@@ -127,7 +132,7 @@ def _milestone_in_words(one: MilestoneState, token: tuple[str, str], tokens: Tok
         yield _indented("\n".join(_signatures(one.signatures)))
 
 
-def _signatures(signatures: Sequence[SignatureState]) -> Iterable[str]:
+def _signatures(signatures: "Sequence[SignatureState]") -> Iterable[str]:
     """All that count; of the others, of which strangers may publish any amount, the latest."""
     others = sum(one.verdict != "valid" for one in signatures)
     skip = iter(range(others - _MOST))
@@ -140,7 +145,7 @@ def _signatures(signatures: Sequence[SignatureState]) -> Iterable[str]:
     yield from _and_more(others)
 
 
-def _events(events: tuple[AnyEvent, ...]) -> str:
+def _events(events: "tuple[AnyEvent, ...]") -> str:
     rows = [
         (one.time, one.slot, one.type, None if one.milestone_id is None else _named(one.milestone_id), one.finality)
         for one in events[-_MOST:]

@@ -11,8 +11,13 @@ from indexer.chain.point import Slot
 from indexer.domain.life import State
 
 BEGUN: Final = "SELECT count(*) FROM distribution INDEXED BY distribution_by_created_slot WHERE created_slot <= ?"
+# Through the primary key: the first of its milestones mostly has something left. The index `milestone_open` is shorter,
+# but SQLite looks the condition up in the table all the same.
 OPEN: Final = """
-    SELECT count(DISTINCT distribution_id) FROM milestone INDEXED BY milestone_open WHERE pay_from_ms IS NOT NULL"""
+    SELECT count(*) FROM distribution d INDEXED BY distribution_by_created_slot
+    WHERE EXISTS (
+        SELECT 1 FROM milestone m WHERE m.distribution_id = d.distribution_id AND m.pay_from_ms IS NOT NULL
+    )"""
 ENDED: Final = """
     SELECT NOT EXISTS (
         SELECT 1 FROM allocation a
@@ -26,24 +31,43 @@ COMPLETE_AT: Final = """
         WHERE a.distribution_id = d.distribution_id AND (a.paid_slot IS NULL OR a.paid_slot > ?1)
     )"""
 # `pay_from_ms` is NULL where nothing is left to be paid, also because the distribution ended.
+COUNT_DUE: Final = """
+    SELECT count(*) FROM milestone INDEXED BY milestone_to_pay WHERE pay_from_ms <= ? AND quorum_met_slot IS NOT NULL"""
+# Chosen first, through the index alone; what is told of a milestone is looked up for those that are wanted. A negative
+# limit is none.
 DUE: Final = """
-    SELECT m.distribution_id, m.milestone_id,
-        (SELECT token_policy FROM distribution INDEXED BY distribution_token WHERE distribution_id = m.distribution_id),
-        (SELECT token_name FROM distribution INDEXED BY distribution_token WHERE distribution_id = m.distribution_id),
-        count(*), sum(a.amount), m.pay_from_ms, m.quorum_met_slot
-    FROM milestone m INDEXED BY milestone_to_pay
-        CROSS JOIN allocation a ON a.distribution_id = m.distribution_id AND a.milestone_id = m.milestone_id
-    WHERE m.pay_from_ms <= ?1 AND m.quorum_met_slot IS NOT NULL AND a.paid_slot IS NULL AND a.vesting_ms <= ?1
-    GROUP BY m.pay_from_ms, m.distribution_id, m.milestone_id"""
+    SELECT w.distribution_id, w.milestone_id, d.token_policy, d.token_name,
+        (SELECT count(*) FROM allocation a WHERE a.distribution_id = w.distribution_id
+            AND a.milestone_id = w.milestone_id AND a.paid_slot IS NULL AND a.vesting_ms <= ?1),
+        (SELECT sum(a.amount) FROM allocation a WHERE a.distribution_id = w.distribution_id
+            AND a.milestone_id = w.milestone_id AND a.paid_slot IS NULL AND a.vesting_ms <= ?1),
+        w.pay_from_ms, w.quorum_met_slot
+    FROM (
+        SELECT distribution_id, milestone_id, pay_from_ms, quorum_met_slot FROM milestone INDEXED BY milestone_to_pay
+        WHERE pay_from_ms <= ?1 AND quorum_met_slot IS NOT NULL
+        ORDER BY pay_from_ms, distribution_id, milestone_id LIMIT ?2
+    ) w
+        CROSS JOIN distribution d INDEXED BY distribution_token ON d.distribution_id = w.distribution_id
+    ORDER BY w.pay_from_ms, w.distribution_id, w.milestone_id"""
+# What was due at a slot is not kept anywhere: all that had a quorum by then are looked at, and counted on the way.
 DUE_AT: Final = """
-    SELECT m.distribution_id, m.milestone_id, d.token_policy, d.token_name, count(*), sum(a.amount),
-        min(a.vesting_ms) AS since, m.quorum_met_slot
-    FROM milestone m INDEXED BY milestone_by_quorum_met_slot
-        CROSS JOIN allocation a ON a.distribution_id = m.distribution_id AND a.milestone_id = m.milestone_id
-        CROSS JOIN distribution d ON d.distribution_id = m.distribution_id
-    WHERE m.quorum_met_slot <= ?2 AND (a.paid_slot IS NULL OR a.paid_slot > ?2) AND a.vesting_ms <= ?1
-        AND (d.ended_slot IS NULL OR d.ended_slot > ?2)
-    GROUP BY m.distribution_id, m.milestone_id ORDER BY since, m.distribution_id, m.milestone_id"""
+    WITH waiting AS (
+        SELECT m.distribution_id, m.milestone_id, count(*) AS allocations, sum(a.amount) AS amount,
+            min(a.vesting_ms) AS since, m.quorum_met_slot
+        FROM milestone m INDEXED BY milestone_by_quorum_met_slot
+            CROSS JOIN allocation a ON a.distribution_id = m.distribution_id AND a.milestone_id = m.milestone_id
+        WHERE m.quorum_met_slot <= ?2 AND (a.paid_slot IS NULL OR a.paid_slot > ?2) AND a.vesting_ms <= ?1
+            AND m.distribution_id NOT IN (
+                SELECT distribution_id FROM distribution INDEXED BY distribution_by_ended_slot WHERE ended_slot <= ?2)
+        GROUP BY m.distribution_id, m.milestone_id
+    )
+    SELECT w.distribution_id, w.milestone_id, d.token_policy, d.token_name, w.allocations, w.amount, w.since,
+        w.quorum_met_slot, w.total
+    FROM (
+        SELECT *, count(*) OVER () AS total FROM waiting ORDER BY since, distribution_id, milestone_id LIMIT ?3
+    ) w
+        CROSS JOIN distribution d INDEXED BY distribution_token ON d.distribution_id = w.distribution_id
+    ORDER BY w.since, w.distribution_id, w.milestone_id"""
 BEGINNING: Final = """
     SELECT distribution_id FROM distribution WHERE distribution_id >= ?1 AND distribution_id < ?1 || 'g'
     ORDER BY distribution_id LIMIT ?2"""
@@ -81,6 +105,14 @@ class Due:
     quorum_met_slot: Slot
 
 
+@dataclass(frozen=True, slots=True)
+class DueList:
+    """The milestones that are due: how many in all, and those that were asked for."""
+
+    total: int
+    first: list[Due]
+
+
 async def states(db: Connection, slot: Slot | None = None) -> Counter[State]:
     """How many distributions are in each state; as of a slot, if one is given."""
     by = (_FOREVER if slot is None else slot,)
@@ -105,13 +137,18 @@ async def _count(db: Connection, sql: str, parameters: tuple[int, ...]) -> int:
     return int(next(iter(await db.execute_fetchall(sql, parameters)))[0])
 
 
-async def due(db: Connection, now_ms: int, slot: Slot | None = None) -> list[Due]:
-    """The milestones that wait to be paid at a time (POSIX milliseconds), those that have waited longest first.
+async def due(db: Connection, now_ms: int, slot: Slot | None = None, most: int | None = None) -> DueList:
+    """The milestones that wait to be paid at a time (POSIX milliseconds), those that have waited longest first: no more
+    than `most` of them, if given.
 
     With a slot: as known when its block had been applied.
     """
-    rows = await db.execute_fetchall(*((DUE, (now_ms,)) if slot is None else (DUE_AT, (now_ms, slot))))
-    return [Due(*row) for row in rows]
+    limit = -1 if most is None else most
+    if slot is None:
+        total = await _count(db, COUNT_DUE, (now_ms,))
+        return DueList(total, [Due(*row) for row in await db.execute_fetchall(DUE, (now_ms, limit))])
+    rows = list(await db.execute_fetchall(DUE_AT, (now_ms, slot, limit)))
+    return DueList(rows[0][-1] if rows else 0, [Due(*row[:-1]) for row in rows])
 
 
 async def beginning(db: Connection, digits: str, most: int) -> list[bytes]:

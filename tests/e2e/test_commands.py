@@ -154,6 +154,20 @@ def test_without_a_distribution_the_status_counts_them_and_lists_what_is_due(fol
     ]
 
 
+def test_a_list_of_what_is_due_that_is_cut_says_so(own: Path, story: Story) -> None:
+    """In words and in JSON; with a second milestone that has a quorum there are two."""
+    sign(own, story, 0)
+    answer(own, "commit-milestone", str(sign(own, story, 1)))
+    for options, names in (((), ["m1", "m2"]), (("--all",), ["m1", "m2"]), (("--limit", "1"), ["m1"])):
+        found = answer(own, "check-status", *options)
+        assert ([one["milestone_id"] for one in found["due"]], found["due_total"]) == (names, 2)
+        told = words(own, "check-status", *options).splitlines()
+        assert (told[-1] == "and 1 more: --all lists them, --limit N the first N") == (len(names) == 1)
+    slot = str(answer(own, "check-status")["slot"])
+    found = answer(own, "check-status", "--at", slot, "--limit", "1")
+    assert (len(found["due"]), found["due_total"]) == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("slot", "counts", "due"),
     [
@@ -252,7 +266,15 @@ def test_what_cannot_be_told_is_refused_with_a_way_out(followed: Path, story: St
         assert refused["code"] == code
         assert hint in refused["hint"]
         assert refused["message"].isprintable()
-    for arguments in (("--milestone", "m1"), ("--watch", "--at", "1"), ("--at", "-1")):
+    for arguments in (
+        ("--milestone", "m1"),
+        ("--watch", "--at", "1"),
+        ("--at", "-1"),
+        ("--limit", "0"),
+        ("--limit", "1", "--all"),
+        (name, "--limit", "1"),
+        (name, "--all"),
+    ):
         assert command(followed, "check-status", *arguments).returncode == 2
 
 

@@ -95,13 +95,56 @@ def test_as_of_questions_about_one_distribution_read_nothing_whole(held: Filled)
     db.close()
 
 
+def instructions(path: Path, sql: str, *parameters: int) -> int:
+    """How many of SQLite's own a statement takes, in tens: the same however busy the machine is."""
+    counted = 0
+
+    def ten_more() -> None:
+        nonlocal counted
+        counted += 10
+
+    db = sqlite3.connect(path)
+    db.execute("SELECT 1 FROM chain").fetchall()  # reads the schema
+    db.set_progress_handler(ten_more, 10)
+    db.execute(sql, parameters).fetchall()
+    db.close()
+    return counted
+
+
+def test_a_list_of_what_is_due_looks_up_no_more_than_it_tells(held: Filled) -> None:
+    """The others are only counted, through an index; so are the distributions, by their state."""
+    everything = instructions(held.path, status.DUE, NOW_MS, -1)
+    assert instructions(held.path, status.DUE, NOW_MS, 10) < everything / 4
+    assert instructions(held.path, status.COUNT_DUE, NOW_MS) < everything / 20
+    counted = instructions(held.path, status.BEGUN, 1 << 62) + instructions(held.path, status.OPEN)
+    assert counted < 25 * len(held.crowd.promises)
+    db = sqlite3.connect(held.path)
+    for sql, names in ((status.COUNT_DUE, (0,)), (status.DUE, (0, 1)), (status.DUE_AT, (0, 0, 1))):
+        found = [str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", names)]
+        assert scanned(found) & (GROWING | {"milestone", "distribution"}) == set()
+    db.close()
+
+
+@pytest.mark.parametrize("slot", [None, 3])
+async def test_a_list_that_is_cut_has_those_that_wait_longest_and_the_total(held: Filled, slot: int | None) -> None:
+    """In the order of the whole list, now and as of a slot."""
+    async with opened(held.path) as db:
+        whole = await status.due(db, NOW_MS, slot)
+        cut = await status.due(db, NOW_MS, slot, 7)
+        none = await status.due(db, START_MS - 1, slot, 7)
+    assert len(whole.first) == whole.total > 7
+    assert [each.since_ms for each in whole.first] == sorted(each.since_ms for each in whole.first)
+    assert cut == status.DueList(whole.total, whole.first[:7])
+    assert none == status.DueList(0, [])
+
+
 async def test_what_is_due_is_listed_at_once(held: Filled) -> None:
-    """A tenth of a second is the budget; this is the list itself, without a process to start."""
+    """A tenth of a second is the budget; this is the list itself, all of it, without a process to start."""
     async with opened(held.path) as db:
         took = []
         for _ in range(5):
             begun = time.perf_counter()
-            due = await status.due(db, NOW_MS)
+            due = (await status.due(db, NOW_MS)).first
             took.append(time.perf_counter() - begun)
     expected = {
         (promise.id.hex(), milestone)

@@ -37,7 +37,7 @@ async def as_of(path: Path, slots: Iterable[int]) -> list[Views]:
             views["states"] = [{"state": str(state), "count": count} for state, count in counts.items() if count]
             views["due"] = [
                 {"distribution_id": due.distribution_id, "milestone_id": due.milestone_id, "amount": due.amount}
-                for due in await status.due(db, now, slot)
+                for due in (await status.due(db, now, slot)).first
             ]
             found.append({name: ordered(rows) for name, rows in views.items()})
         return found

@@ -34,14 +34,13 @@ class Adopt:
         Nothing here stops the follower: what does not work now is tried again with another session.
         """
         key_hash = self.address[1:29]
-        if not await coins.unread(self.db, key_hash):
+        if not (await coins.watched(self.db, key_hash) and await coins.unread(self.db, key_hash)):
             return False
         try:
             async with self.connect() as node:
                 if not await node.acquire(cursor):
-                    log.info(
-                        "wallet.not_read", at=str(cursor), reason="the node does not keep the ledger of that block"
-                    )
+                    reason = "the node does not keep the ledger of that block"
+                    log.info("wallet.not_read", at=str(cursor), reason=reason)
                     return False
                 found = await node.utxo_at([text_of(self.address)])
         except IndexerError as error:

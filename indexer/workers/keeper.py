@@ -36,7 +36,8 @@ log = structlog.get_logger(__name__)
 
 TICK_S: Final = 0.5  # a request, a pause or an expiry is noticed within
 NODE_TRIED_AFTER_S: Final = 5.0
-WALLET_ASKED_AFTER_MS: Final = 30_000
+WALLET_ASKED_AFTER_MS: Final = 30_000  # twice as long each time: nothing is followed while the node looks
+WALLET_ASKED_AT_LEAST_EVERY_MS: Final = 3_600_000
 _BLIND: Final = frozenset({Gate.CAUGHT_UP, Gate.NO_ROLLBACK})  # too little is known to conclude anything
 _TOLD_BY_THE_NODE: Final = frozenset({Gate.PROTOCOL, Gate.COLLATERAL})  # known once it was asked
 _NOTHING_IS_SENT: Final = _BLIND | {Gate.NOT_PAUSED}
@@ -49,7 +50,7 @@ class Keeper:
     def __init__(self, at: Premises, connect: Connect, read_wallet: Callable[[], None] = lambda: None) -> None:
         """`read_wallet` is called where coins of the wallet from before our history are to be read."""
         self._at, self._connect, self._read_wallet = at, connect, read_wallet
-        self._asked_ms = 0
+        self._ask_ms, self._ask_after_ms = 0, WALLET_ASKED_AFTER_MS
         self._sender = Sender(at)
         self._releaser = Releaser(at, self._sender)
         self._clerk = Clerk(at, connect, self._releaser)
@@ -119,8 +120,10 @@ class Keeper:
             self._shut_since.clear()
 
     def _ask_for_wallet(self) -> None:
-        if self._at.now_ms() >= self._asked_ms + WALLET_ASKED_AFTER_MS:
-            self._asked_ms = self._at.now_ms()
+        now_ms = self._at.now_ms()
+        if now_ms >= self._ask_ms:
+            self._ask_ms = now_ms + self._ask_after_ms
+            self._ask_after_ms = min(2 * self._ask_after_ms, WALLET_ASKED_AT_LEAST_EVERY_MS)
             self._read_wallet()
 
     def _is_far_behind(self) -> bool:

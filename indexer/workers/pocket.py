@@ -76,11 +76,12 @@ class Pocket:
         return self.address[1:29]
 
     def _reserve(self, release: Release, cursor: Slot) -> None:
-        for transaction in release.transactions:
-            if release.landed is None and (
-                cursor < transaction.valid_until or (release.state in UNDER_WAY and transaction is release.latest)
-            ):
-                self._keep(transaction)
+        """What is under way keeps its coins. What was refused or expired does not: should it land all the same, then
+        another release loses a coin, and is built anew."""
+        if release.state in UNDER_WAY:
+            for transaction in release.transactions:
+                if transaction is release.latest or cursor < transaction.valid_until:
+                    self._keep(transaction)
 
     def _keep(self, transaction: Journaled) -> None:
         for reference in transaction.inputs:

@@ -12,6 +12,7 @@ from typing import Final
 
 from indexer import errors
 from indexer.chain.time import iso
+from indexer.edge.files import replaced
 
 _NAME: Final = "paused"
 _MOST_BYTES: Final = 4096
@@ -38,12 +39,14 @@ def paused(data: Path) -> Note | None:
         with (data / _NAME).open("rb") as file:
             raw = file.read(_MOST_BYTES)
     except FileNotFoundError:
-        return None
+        if not os.path.lexists(data / _NAME):
+            return None
+        return Note(None, "its file is a link to nothing")
     except OSError as error:
         return Note(None, f"its file cannot be read ({error.strerror})")
     try:
         match json.loads(raw):
-            case {"since_ms": int(since_ms), "reason": str() | None as reason}:
+            case {"since_ms": int(since_ms), "reason": str() | None as reason} if since_ms >= 0:
                 return Note(since_ms, reason)
     except (ValueError, RecursionError):
         pass  # somebody else wrote it, or made it with `touch`: that it is there is what counts
@@ -51,21 +54,15 @@ def paused(data: Path) -> Note | None:
 
 
 def pause(data: Path, since_ms: int, reason: str | None) -> Note:
-    """Pause; what is said from now on. A pause that is there already stays as it is. Raises FileUnusable."""
+    """Pause; what holds from now on. A pause that is there already stays as it is. Raises FileUnusable."""
     there = paused(data)
     if there is not None:
         return there
     path = data / _NAME
-    text = json.dumps({"since_ms": since_ms, "reason": reason}) + "\n"
     try:
         data.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{_NAME}.{os.getpid()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with replaced(path) as file:
+            file.write(json.dumps({"since_ms": since_ms, "reason": reason}).encode() + b"\n")
         _sync(data)
     except OSError as error:
         raise errors.FileUnusable(f"cannot write {path}: {error.strerror}") from error
@@ -76,7 +73,7 @@ def resume(data: Path) -> bool:
     """End the pause; whether there was one. Raises FileUnusable."""
     path = data / _NAME
     try:
-        there = path.exists()
+        there = os.path.lexists(path)
         with suppress(FileNotFoundError):
             path.unlink()
         if there:

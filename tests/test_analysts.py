@@ -46,6 +46,10 @@ class Held:
 
     def ask(self, question: str, **parameters: object) -> list[tuple[Any, ...]]:
         """The answer of the page's SQL, as of NOW, through the page's connection."""
+        return self.ask_sql(QUESTIONS[question], **parameters)
+
+    def ask_sql(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
+        """The same of any SQL."""
         db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=5)
         clock = sqlite3.connect(":memory:")
 
@@ -56,7 +60,7 @@ class Held:
 
         db.create_function("strftime", -1, strftime)
         try:
-            return db.execute(QUESTIONS[question], parameters).fetchall()
+            return db.execute(sql, parameters).fetchall()
         finally:
             db.close()
             clock.close()
@@ -134,16 +138,30 @@ async def made(path: Path) -> Held:
                 there = Checkpoint(Point(block.header.slot, block.header.id), block.header.height)
                 await undone(db, crowd)
                 await goback.rewind(db, there, NETWORK)
+        await next_month_on_purpose(db, crowd)
         known = await lives.load(db, [promise.id for promise in crowd.promises])
     assert {"open", "completed", "closed", "reclaimed"} == {state(promise) for promise in crowd.promises}
     return Held(path, crowd, known)
 
 
+async def next_month_on_purpose(db: Any, crowd: Crowd) -> None:
+    """Two promises that vest next month: one is taken back, of the other something is paid (no contract is asked)."""
+    at = int(datetime(2025, 7, 15, tzinfo=UTC).timestamp()) * 1000
+    gone, alive = (crowd.found(terms_of([("m0", n, 77, at), ("m1", n, 78, at)])) for n in range(2))
+    await write(db, [crowd.block()], NETWORK)
+    crowd.reclaim(gone)
+    crowd.release(alive, "m0", (), (0, 1))
+    await write(db, [crowd.block()], NETWORK)
+
+
 async def undone(db: Any, crowd: Crowd) -> None:
-    """A block on another fork: what it does is not noted."""
+    """A block on another fork, with a release: what it does is not noted."""
     there = crowd.height, crowd.slot, dict(crowd.heights), list(crowd.promises)
     crowd.found(random_terms(Random(crowd.slot), crowd.slot))
     crowd.attest(deepcopy(crowd.promises[0]), "m0", *range(6))
+    owing = next(one for one in crowd.promises if one.ended is None and len(one.paid) < len(one.terms.allocations))
+    milestone = next(a for i, a in enumerate(owing.terms.allocations) if i not in owing.paid).milestone_id.decode()
+    crowd.release(deepcopy(owing), milestone, (), numbers(owing)[: owing.terms.quorum_threshold])
     await write(db, [crowd.block()], NETWORK)
     crowd.height, crowd.slot, crowd.heights, crowd.promises = there
 
@@ -387,6 +405,27 @@ def test_sql_says_what_counting_says(held: Held, question: str) -> None:
     expected = ANSWERS[question](held)
     assert len(expected) > 1
     assert sorted(expected, key=repr) == sorted(held.ask(question), key=repr)
+
+
+def without_each_condition(sql: str) -> Iterator[tuple[str, str]]:
+    """Each condition after WHERE, also those of a FILTER, and the question without it."""
+    for begun in re.finditer(r"\b(?:WHERE|AND)\s+", sql):
+        depth = 0
+        for found in re.finditer(r"[()]|\b(?:AND|GROUP|ORDER|THEN)\b|;", sql[begun.end() :]):
+            depth += {"(": 1, ")": -1}.get(found[0], 0)
+            if depth < 0 or (depth == 0 and found[0] not in "()"):
+                end = begun.end() + found.start()
+                yield " ".join(sql[begun.end() : end].split()), f"{sql[: begun.end()]}1 {sql[end:]}"
+                break
+
+
+@pytest.mark.parametrize("question", ANSWERS)
+def test_no_condition_of_a_question_can_be_left_out_unnoticed(held: Held, question: str) -> None:
+    """Without it the answer is another one, unless it is there for the index alone."""
+    answer = sorted(map(repr, held.ask(question)))
+    for condition, sql in without_each_condition(QUESTIONS[question]):
+        noticed = sorted(map(repr, held.ask_sql(sql))) != answer
+        assert noticed != (condition == "a.paid_slot IS NOT NULL"), condition  # it has a `paid_at`
 
 
 def test_questions_that_ask_for_an_order_get_it(held: Held) -> None:

@@ -63,14 +63,14 @@ def leave(data: Path, kind: Kind, arguments: Mapping[str, Any], now_ms: int, wai
 
 
 async def answer_to(data: Path, request: Request, wait_s: float = WAIT_S) -> Mapping[str, Any]:
-    """What the daemon answers; both files are gone then. Raises Unanswered."""
+    """What the daemon answers; both files are gone then. Raises Unanswered, FileUnusable."""
     path = _folder(data) / f"{request.id}.answer.json"
     try:
         async with asyncio.timeout(wait_s):
             while not await asyncio.to_thread(path.exists):  # noqa: ASYNC110 -- another process makes it
                 await asyncio.sleep(_LOOK_EVERY_S)
     except TimeoutError as error:
-        _delete(_folder(data) / f"{request.id}.json")
+        _tidy(_folder(data) / f"{request.id}.json")
         raise Unanswered(f"the daemon did not answer within {wait_s:g} s") from error
     found = _read(path)
     _delete(path)
@@ -103,7 +103,7 @@ def look(data: Path, now_ms: int) -> Look:
         stem, path = name.removesuffix(".json"), folder / name
         if _ANSWER.fullmatch(stem):
             if int(stem[:13]) + _FORGOTTEN_MS < now_ms:
-                _delete(path)  # whoever asked has gone
+                _tidy(path)  # whoever asked has gone
             continue
         request = _request(path, stem) if _NAME.fullmatch(stem) else None
         if request is None:
@@ -112,7 +112,7 @@ def look(data: Path, now_ms: int) -> Look:
                 path.rename(path.with_name(f"{name}.unreadable"))
         elif request.until_ms <= now_ms:
             late.append(request)
-            _delete(path)
+            _tidy(path)
         else:
             waiting.append(request)
     return Look(tuple(waiting), tuple(unreadable), tuple(late))
@@ -145,7 +145,15 @@ def _read(path: Path) -> Any:
 
 
 def _delete(path: Path) -> None:
-    with suppress(FileNotFoundError):
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise errors.FileUnusable(f"cannot delete {path}: {error.strerror}") from error
+
+
+def _tidy(path: Path) -> None:
+    """Delete what is of no use any more; what cannot be deleted may stay, for it is too late for it."""
+    with suppress(OSError):
         path.unlink()
 
 

@@ -37,6 +37,7 @@ class Clerk:
 
     def __init__(self, at: Premises, connect: Connect, releaser: Releaser) -> None:
         self._at, self._connect, self._releaser = at, connect, releaser
+        self._done: set[str] = set()  # whose answer could not be written: nothing is carried out twice
 
     async def work(self) -> None:
         """All that waits. What goes wrong with a request is its answer."""
@@ -50,9 +51,19 @@ class Clerk:
         for late in look.late:
             log.warning("request.too_late", request=late.id, kind=str(late.kind))
         for request in look.waiting:
-            answer = await self._answer(request)
-            log.info("request.answered", request=request.id, kind=str(request.kind), refused="error" in answer)
+            if request.id not in self._done:
+                await self._carry_out(request)
+
+    async def _carry_out(self, request: Request) -> None:
+        answer = await self._answer(request)
+        self._done.add(request.id)
+        log.info("request.answered", request=request.id, kind=str(request.kind), refused="error" in answer)
+        try:
             await asyncio.to_thread(requests.answer, self._at.data, request, answer)
+        except FileUnusable as error:
+            log.warning("request.answer_unwritten", request=request.id, reason=str(error))
+        else:
+            self._done.discard(request.id)
 
     async def _answer(self, request: Request) -> dict[str, Any]:
         try:

@@ -129,7 +129,7 @@ async def _look(config: Config, distribution: str, milestone: str) -> SubmittedR
     async with matter_of(config, distribution, milestone) as matter:
         premises, found = matter.premises, matter.found
         if isinstance(found, Unwanted):
-            raise NotReleasable(found.reason)
+            raise NotReleasable(found)
         assert isinstance(found, Wanted)
         if premises.address is None:
             raise PayerMissing("the keeper has no key", hint="name it in [keeper] signing_key")

@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 
+from indexer.chain.time import iso
 from indexer.domain.judge import Unwanted, judge
 from indexer.edge import pause, requests
 from indexer.edge.requests import Kind, Request
@@ -23,6 +24,10 @@ class NotReleasable(IndexerError):
 
     code = "keeper.not_releasable"
     hint = "`indexer explain` tells the whole chain of reasons"
+
+    def __init__(self, found: Unwanted) -> None:
+        when = "" if found.next_ms is None else f": it comes at {iso(found.next_ms)}"
+        super().__init__(f"{found.reason}{when}")
 
 
 class RequestUnusable(IndexerError):
@@ -89,7 +94,7 @@ class Clerk:
         life = (await lives.load_counting(self._at.db, [distribution_id]))[distribution_id]
         one = judge(life, parse_milestone(milestone), where.time_ms)
         if isinstance(one, Unwanted):
-            raise NotReleasable(one.reason)
+            raise NotReleasable(one)
         async with self._connect() as node:
             released = await self._releaser.release_by_hand(node, where, one, most)
         latest = released.latest

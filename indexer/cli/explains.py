@@ -18,6 +18,7 @@ from indexer.domain.explaining import Facts, Journaled, Proposal
 from indexer.domain.gates import Stands
 from indexer.domain.judge import Wanted, judge, sponsored
 from indexer.domain.life import Life
+from indexer.domain.submission import UNDER_WAY
 from indexer.errors import IndexerError, SessionBroken
 from indexer.plutus.identity import shown_milestone
 from indexer.status import FollowerStatus, KeeperStatus
@@ -107,17 +108,20 @@ async def _follower(db: Connection) -> FollowerStatus:
 async def explain(config: Config, distribution: str, milestone: str) -> Explanation:
     """The chain of reasons. The node is asked where something could be released; what it says is then part of it."""
     async with matter_of(config, distribution, milestone) as matter:
-        gates, proposal = await _looked_at(config, matter)
-        journal = await releases.by_distribution(matter.premises.db, matter.life.id, matter.milestone_id)
+        journal = await releases.by_distribution(matter.premises.db, matter.life.id)
+        under_way = [each for each in journal if each.state in UNDER_WAY]
+        others = [(each.id, each.milestone_id) for each in under_way if each.milestone_id != matter.milestone_id]
+        gates, proposal = await _looked_at(config, matter, proposes=not under_way)
         reasons = explaining.explain(
             Facts(
                 matter.life,
                 matter.milestone_id,
                 matter.where.time_ms,
                 gates,
-                [_journaled(each, matter.where) for each in journal],
+                [_journaled(each, matter.where) for each in journal if each.milestone_id == matter.milestone_id],
                 proposal,
                 matter.life.origin is not None and matter.life.origin.policy in matter.premises.scripts,
+                others[0] if others else None,
             )
         )
         told = [
@@ -133,7 +137,7 @@ async def explain(config: Config, distribution: str, milestone: str) -> Explanat
         )
 
 
-async def _looked_at(config: Config, matter: Matter) -> tuple[list[Stands], Proposal | str | None]:
+async def _looked_at(config: Config, matter: Matter, *, proposes: bool) -> tuple[list[Stands], Proposal | str | None]:
     """The gates, and the transaction that would be sent; the node is asked only where something is due."""
     premises, found = matter.premises, matter.found
     if not isinstance(found, Wanted):
@@ -142,7 +146,7 @@ async def _looked_at(config: Config, matter: Matter) -> tuple[list[Stands], Prop
     try:
         async with connector(config)() as node:
             premises.major = (await node.parameters()).major
-            if premises.address is not None and found.policy in premises.scripts:
+            if proposes and premises.address is not None and found.policy in premises.scripts:
                 try:
                     releaser = Releaser(premises, Sender(premises))
                     proposal = _proposal(*await releaser.propose(node, matter.where, found), premises)

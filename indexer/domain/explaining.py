@@ -4,14 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from indexer.chain.time import iso
-from indexer.domain.gates import Stands
+from indexer.domain.gates import Gate, Stands
 from indexer.domain.judge import Unwanted, Wanted, judge
 from indexer.domain.life import Life, State, assess
 from indexer.domain.quorum import Tally, Verdict
-from indexer.domain.submission import IN_THE_CHAIN, UNDER_WAY, ReleaseState
+from indexer.domain.submission import IN_THE_CHAIN, TO_BE_BUILT, UNDER_WAY, ReleaseState
 from indexer.plutus.identity import shown_milestone
+
+_NOTHING_IS_SENT: Final = frozenset({Gate.NOT_PAUSED, Gate.CAUGHT_UP, Gate.NO_ROLLBACK, Gate.NODE})
+"""Gates that hold what is written down already, too."""
 
 
 class Standing(StrEnum):
@@ -65,7 +69,8 @@ class Facts:
     """All that is known of a milestone, at a time (POSIX milliseconds).
 
     `proposal`: a transaction; why none can be built; None: nothing was tried, for the node cannot be asked or nothing
-    is due. `followed`: whether the configuration names the contract.
+    is due. `followed`: whether the configuration names the contract. `other`: a release of another milestone that is
+    under way, and that milestone: two cannot spend the same output.
     """
 
     life: Life
@@ -75,6 +80,12 @@ class Facts:
     journal: Sequence[Journaled]
     proposal: Proposal | str | None
     followed: bool
+    other: tuple[str, bytes] | None = None
+
+    @property
+    def under_way(self) -> Journaled | None:
+        """The release whose bytes are sent."""
+        return next((one for one in self.journal if one.state in UNDER_WAY), None)
 
 
 def explain(facts: Facts) -> list[Reason]:
@@ -88,7 +99,8 @@ def explain(facts: Facts) -> list[Reason]:
     ]
     if isinstance(found, Wanted):
         reasons += _gates(facts)
-        reasons += _cost(facts, found)
+        if facts.under_way is None and facts.other is None:
+            reasons += _cost(facts, found)
     return [*reasons, _next(facts, found, reasons)]
 
 
@@ -158,14 +170,15 @@ def _allocations(facts: Facts) -> list[Reason]:
 
 def _gates(facts: Facts) -> list[Reason]:
     return [
-        Reason(
-            f"gate {each.gate}",
-            Standing.OK if each.open else Standing.BLOCKED,
-            each.reason,
-            None if each.open else each.hint,
-        )
+        Reason(f"gate {each.gate}", _standing(each), each.reason, None if each.open else each.hint)
         for each in facts.gates
     ]
+
+
+def _standing(gate: Stands) -> Standing:
+    if gate.open:
+        return Standing.OK
+    return Standing.WAITING if gate.gate is Gate.NO_ROLLBACK else Standing.BLOCKED
 
 
 def _cost(facts: Facts, wanted: Wanted) -> list[Reason]:
@@ -221,31 +234,55 @@ def _one_of_journal(one: Journaled) -> Reason:
 def _next(facts: Facts, found: Wanted | Unwanted, reasons: Sequence[Reason]) -> Reason:
     """What comes next, and when."""
     if isinstance(found, Unwanted):
-        paid = found.next_ms is None and any(reason.standing is Standing.DONE for reason in reasons[:1])
-        if found.next_ms is not None:
-            told = f"it is released with the first block after {iso(found.next_ms)}, if all gates are open then"
-            return Reason("next", Standing.WAITING, told)
-        standing = Standing.DONE if paid or _all_paid(facts) else Standing.WAITING
-        return Reason("next", standing, f"nothing is to be released: {found.reason}")
-    under_way = next((one for one in facts.journal if one.state in UNDER_WAY), None)
-    if under_way is not None:
-        return Reason("next", Standing.WAITING, f"release {under_way.id} is under way: a block has to take it")
+        return _nothing(facts, found)
+    if facts.under_way is not None:
+        return _sent(facts, facts.under_way)
+    if facts.other is not None:
+        release, milestone = facts.other
+        told = f"release {release}, of milestone {shown_milestone(milestone)}, is under way"
+        return Reason("next", Standing.WAITING, f"{told}: this one spends what that one leaves")
     blocked = next((reason for reason in reasons if reason.standing is Standing.BLOCKED), None)
     if blocked is not None:
         return Reason("next", Standing.BLOCKED, f"not released: {blocked.topic}: {blocked.sentence}", blocked.hint)
+    shut = next((each for each in facts.gates if not each.open), None)
+    if shut is not None:
+        return Reason("next", Standing.WAITING, f"not released yet: gate {shut.gate}: {shut.reason}", shut.hint)
     waits = [one.retry_ms for one in facts.journal if one.retry_ms is not None and one.retry_ms > facts.now_ms]
-    if waits and facts.journal[0].state not in IN_THE_CHAIN:
+    if waits and facts.journal[0].state in TO_BE_BUILT:
         return Reason("next", Standing.WAITING, f"it is tried again at {iso(max(waits))}")
-    return Reason("next", Standing.OK, "it is released with the keeper's next round, within seconds")
+    told = "it is released with the keeper's next round: within seconds, or within the hour if it failed before"
+    return Reason("next", Standing.OK, told)
+
+
+def _nothing(facts: Facts, found: Unwanted) -> Reason:
+    """Nothing is to be released."""
+    if found.next_ms is not None:
+        told = f"it is released with the first block after {iso(found.next_ms)}, if all gates are open then"
+        return Reason("next", Standing.WAITING, told)
+    standing = Standing.WAITING
+    if facts.life.end is not None or _all_paid(facts):
+        standing = Standing.DONE
+    elif found.never or facts.milestone_id not in facts.life.milestones:
+        standing = Standing.BLOCKED
+    return Reason("next", standing, f"nothing is to be released: {found.reason}")
+
+
+def _sent(facts: Facts, release: Journaled) -> Reason:
+    """It is sent until a block has it, unless nothing at all is."""
+    shut = next((each for each in facts.gates if not each.open and each.gate in _NOTHING_IS_SENT), None)
+    if shut is None:
+        return Reason("next", Standing.WAITING, f"release {release.id} is under way: a block has to take it")
+    told = f"it is not sent again: gate {shut.gate}: {shut.reason}"
+    if release.state is ReleaseState.SUBMITTED:  # a node may still have it
+        told = f"release {release.id} is under way: a block may take it; until then {told}"
+        return Reason("next", Standing.WAITING, told, shut.hint)
+    return Reason("next", _standing(shut), f"release {release.id} waits: {told}", shut.hint)
 
 
 def _all_paid(facts: Facts) -> bool:
     claims = facts.life.claims
-    return all(
-        index in claims
-        for index, each in enumerate(facts.life.terms.allocations)
-        if each.milestone_id == facts.milestone_id
-    )
+    mine = [index for index, each in enumerate(facts.life.terms.allocations) if each.milestone_id == facts.milestone_id]
+    return bool(mine) and all(index in claims for index in mine)
 
 
 def _plain(word: str) -> str:

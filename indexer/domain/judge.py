@@ -56,10 +56,11 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Unwanted:
     """Why nothing of a milestone is to be released now. `next_ms`: when its next allocation falls due, where that is
-    all that is missing (POSIX milliseconds)."""
+    all that is missing (POSIX milliseconds). `never`: its terms are such that nothing still to come makes it due."""
 
     reason: str
     next_ms: int | None = None
+    never: bool = False
 
 
 def release_id(state: OutputReference, milestone_id: bytes, allocations: Iterable[int]) -> str:
@@ -75,9 +76,9 @@ def judge(life: Life, milestone_id: bytes, now_ms: int) -> Wanted | Unwanted:
     if origin is None or state is None:
         return Unwanted("its creation was not seen")
     if distribution_id(seed_of(origin.seed), origin.terms) != life.id:
-        return Unwanted("its id is not that of its seed and terms: they are not what the oracles sign")
+        return Unwanted("its id is not that of its seed and terms: they are not what the oracles sign", never=True)
     if reasons := objections(origin.terms, origin.policy):
-        return Unwanted(f"its terms are none that the contract lets begin: {reasons[0]}")
+        return Unwanted(f"its terms are none that the contract lets begin: {reasons[0]}", never=True)
     if life.end is not None:
         return Unwanted("the funder had back what was left")
     claimed = life.claims

@@ -88,6 +88,10 @@ class Keeper:
                     async with asyncio.timeout(wait):
                         await self._awake.wait()
 
+    async def gates(self) -> list[Stands]:
+        """How each gate stands now."""
+        return await self._at.gates(await self._at.position())
+
     async def round(self) -> None:
         """One round. Raises SessionBroken where the node is lost on the way: the next round goes on from there."""
         if self._is_far_behind() and self._at.now_ms() < self._looked_ms + 1000:
@@ -105,15 +109,17 @@ class Keeper:
                 self._ask_for_wallet()
         due = await self._due(where)
         may = due and Gate.ENABLED not in names
-        prepares = Gate.ENABLED not in names and any(each.gate is Gate.COLLATERAL and not each.open for each in stands)
+        # The node is asked once before anything is due, and whenever there is no coin to stake.
+        told = {each.gate for each in stands if not each.open} & _TOLD_BY_THE_NODE
+        prepares = bool(told) and Gate.ENABLED not in names
         if not names & _NOTHING_IS_SENT and (may or prepares or await self._sender.has_to_send(where)):
             async with self._connect() as node:
                 self._at.node_trouble = None
                 await self._sender.send_again(node, where)
                 if may and not names - {Gate.NODE}:
                     shut = await self._releaser.release(node, where, due)
-                elif prepares and not names - {Gate.NODE}:
-                    await self._releaser.prepare(node, where)
+                elif prepares:
+                    await self._releaser.prepare(node, where, may_split=not names - {Gate.NODE})
         if due:
             await self._held(shut, where)
         else:

@@ -140,12 +140,15 @@ class Releaser:
         drawn = await self._drawn(chain, pocket, one, where)
         return drawn, await self._allowed(sponsored(one, self._at.rules.sponsors), pocket, where)
 
-    async def prepare(self, node: Node, where: Position) -> None:
-        """Make the coin that backs scripts before anything is due."""
+    async def prepare(self, node: Node, where: Position, *, may_split: bool) -> None:
+        """Learn what the node has to tell, and make the coin that backs scripts, before anything is due."""
         pocket = await self._at.pocket(where)
-        if pocket.to_split is not None and not await releases.splits(self._at.db, where.slot):
+        wants = may_split and pocket.to_split is not None and not await releases.splits(self._at.db, where.slot)
+        if self._at.major is None or wants:
             chain, pocket = await self._ask(node), await self._at.pocket(where)
-            await self._split(chain, pocket, where)
+            await self._at.gates(where)
+            if may_split and pocket.collateral is None:
+                await self._split(chain, pocket, where)
 
     def _ready(self, due: list[Due]) -> list[Due]:
         """Those that are not left alone for now."""

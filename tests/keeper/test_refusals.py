@@ -29,7 +29,7 @@ async def due(folder: Path) -> AsyncIterator[House]:
 async def test_each_code_has_its_verdict(tmp_path: Path) -> None:
     """One world for all codes: each is given for a release of its own."""
     async with house(tmp_path) as it:
-        wrong = []
+        wrong: list[tuple[int, Verdict, str]] = []
         for number, code in enumerate([*SUBMITTING, UNKNOWN]):
             made = await promised(it.yard, terms(allocation(number, 700)))
             await attested(it.yard, made, b"m1", 0, 1)
@@ -51,7 +51,7 @@ async def test_each_code_has_its_verdict(tmp_path: Path) -> None:
                 await it.block()
             (row,) = [row for row in it.releases() if row["distribution_id"] == made.hex()]
             if row["state"] != ("failed" if expected == "failed" else "confirmed"):
-                wrong.append((code, verdict, "at last", row["state"]))
+                wrong.append((code, verdict, f"at last {row['state']}"))
         assert wrong == []
 
 

@@ -22,6 +22,7 @@ from indexer.plutus.datum import Attestation, Distribution
 from indexer.plutus.identity import message_to_sign
 from indexer.status import FollowerStatus, KeeperStatus
 from indexer.store.db import opened
+from indexer.workers.adopt import Adopt
 from indexer.workers.follow import Follower
 from indexer.workers.keeper import Keeper
 from indexer.workers.premises import Premises, Rules, Script
@@ -100,6 +101,7 @@ class House:
                 contracts=[contract.hash],
                 status=status,
                 pace=IMPATIENT,
+                adopt=Adopt(db, lambda: node_session(url, {}, TIMEOUT_S), self.wallet.address),
             )
             self.signer = Signer(HANDS.get(self.wallet.hash) or Hand(self.wallet.key))
             at = Premises(
@@ -118,7 +120,7 @@ class House:
                 lambda: self.now_ms,
                 self.status,
             )
-            self.keeper = Keeper(at, lambda: node_session(url, {}, TIMEOUT_S))
+            self.keeper = Keeper(at, lambda: node_session(url, {}, TIMEOUT_S), self.follower.begin_anew)
             task = asyncio.create_task(self.follower.run())
             try:
                 await self.caught_up()

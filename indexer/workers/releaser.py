@@ -236,7 +236,11 @@ class Releaser:
             # The next block, or the next coin, will do: nothing is wrong with the release.
             log.info("release.waits", distribution=wanted.distribution_id.hex(), reason=str(error))
         except EvaluationFailed as failed:
-            await self._not_made(wanted, where, failed, answer_of(failed, None))
+            answer = answer_of(failed, None)
+            if isinstance(answer, Never) and await self._has_moved_on(chain, wanted):
+                log.info("release.waits", distribution=wanted.distribution_id.hex(), reason="its state output is spent")
+            else:
+                await self._not_made(wanted, where, failed, answer)
         except NotAsIntended as error:
             await self._not_made(wanted, where, error, Never(str(error)))
         except IndexerError as error:
@@ -246,6 +250,13 @@ class Releaser:
             log.exception("release.bug", distribution=wanted.distribution_id.hex())
             self._leave_alone(wanted, "a bug: the log has more")
         return False
+
+    async def _has_moved_on(self, chain: Chain, wanted: Wanted) -> bool:
+        """Whether the node's ledger holds no more what a release rests on: a block that we have not read yet explains
+        whatever it says."""
+        script = chain.references.get(wanted.policy)
+        needed = [wanted.state] if script is None else [wanted.state, script.reference]
+        return len(await chain.node.utxo(needed)) < len(needed)
 
     async def _draw(self, chain: Chain, pocket: Pocket, wanted: Wanted, where: Position) -> Drawn | None:
         """An unsigned transaction that is worth its cost; None, and it is left alone, where there is none."""

@@ -1,5 +1,8 @@
-"""What `pause` and `resume` do: through a running daemon, so that nothing is on its way when they return; else by
-themselves."""
+"""What `pause` and `resume` do.
+
+A pause is there at once, whatever a daemon is busy with; a running one is asked too, so that it is in the middle of
+nothing when the command returns.
+"""
 
 from typing import Any
 
@@ -10,12 +13,13 @@ from indexer.config import Config
 from indexer.edge import pause as pausing
 from indexer.edge import requests
 from indexer.edge.files import only_writer
-from indexer.edge.requests import Kind
+from indexer.edge.requests import Kind, Unanswered
 from indexer.errors import IndexerError
 
 
 class Paused(Output):
-    """Whether the keeper is paused now; `was`: whether it was before. `by`: who did it, the daemon or this command."""
+    """Whether the keeper is paused now; `was`: whether it was before. `reason`: of the pause that holds, where one was
+    given. `by`: who saw to it last, the daemon or, where none runs, this command."""
 
     paused: bool
     was: bool
@@ -39,10 +43,12 @@ async def pause(config: Config, reason: str | None) -> Paused:
     """Stop every send. Raises FileUnusable, Unanswered."""
     data = config.data.directory
     before = pausing.paused(data)
-    by = await _through(config, Kind.PAUSE, {"reason": reason})
-    if by is None:
-        pausing.pause(data, now_ms(), reason)
-    return Paused(paused=True, was=before is not None, reason=reason, by="command" if by is None else "daemon")
+    note = pausing.pause(data, now_ms(), reason)
+    try:
+        by = await _through(config, Kind.PAUSE, {"reason": reason})
+    except Unanswered as error:
+        raise Unanswered(f"it is paused, but {error}: one more send may be on its way", hint=error.hint) from error
+    return Paused(paused=True, was=before is not None, reason=note.reason, by="command" if by is None else "daemon")
 
 
 async def resume(config: Config) -> Paused:
@@ -56,7 +62,7 @@ async def resume(config: Config) -> Paused:
 
 
 async def _through(config: Config, kind: Kind, arguments: dict[str, Any]) -> dict[str, Any] | None:
-    """What a running daemon answers; None: there is none, and nobody else may write meanwhile."""
+    """What a running daemon answers; None: there is none."""
     try:
         with only_writer(config.database.path):
             return None

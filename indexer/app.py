@@ -37,6 +37,7 @@ from indexer.workers.session import Since, Until
 log = structlog.get_logger(__name__)
 
 NODE_PATIENCE_S = 20.0
+WALLET_PATIENCE_S = 120.0  # asked for an address, the node looks through all outputs there are
 GRACE_S = 4.0  # a stop that takes longer is made short; whatever was not committed is read again
 
 
@@ -69,6 +70,7 @@ async def run(
                 await coins.remember(journal, key_hash(signer.public), status.cursor)
         # Submissions may wait for room in the mempool: not for ever, for others wait behind them.
         reach = partial(node, config.ogmios.url, headers, min(NODE_PATIENCE_S, config.ogmios.timeout_s))
+        patiently = partial(node, config.ogmios.url, headers, WALLET_PATIENCE_S)
         premises = premises_of(config, journal, signer, status, keeping, dry_run=dry_run)
         keeper = Keeper(premises, reach, lambda: follower.begin_anew())
         follower = Follower(
@@ -82,7 +84,7 @@ async def run(
             status=status,
             pace=Pace(request_timeout_s=config.ogmios.timeout_s),
             moved=keeper.wake,
-            adopt=None if premises.address is None else Adopt(db, reach, premises.address),
+            adopt=None if premises.address is None else Adopt(db, patiently, premises.address),
         )
         registry = CollectorRegistry()
         registry.register(http.FollowerMetrics(status, http.now_ms))

@@ -84,11 +84,17 @@ async def lost_since(db: Connection, key_hash: bytes, slot: Slot) -> int:
     return int(next(iter(await db.execute_fetchall(LOST, (key_hash.hex(), slot))))[0])
 
 
+async def watched(db: Connection, key_hash: bytes) -> bool:
+    """Whether a wallet is followed at all."""
+    return bool(list(await db.execute_fetchall(WATCHED, (key_hash.hex(),))))
+
+
 async def unread(db: Connection, key_hash: bytes) -> bool:
-    """Whether there may be coins from before our history begins that we do not know."""
-    rows = list(await db.execute_fetchall(WATCHED, (key_hash.hex(),)))
-    partial = not rows or all(row[0] for row in rows)
-    return partial and not list(await db.execute_fetchall(READ, (key_hash.hex(),)))
+    """Whether there may be coins that we do not know: from before our history begins, or because nobody watches."""
+    since = [row[0] for row in await db.execute_fetchall(WATCHED, (key_hash.hex(),))]
+    if not since:
+        return True
+    return all(since) and not list(await db.execute_fetchall(READ, (key_hash.hex(),)))
 
 
 async def has_read(db: Connection, key_hash: bytes, at: Point) -> None:

@@ -195,6 +195,7 @@ class Follower:
         cursor = self._standing.cursor.place
         if self._adopt is not None and isinstance(cursor, Point) and cursor == start.place:
             self._current = not await self._adopt(cursor) and self._current
+            self._heard = asyncio.get_running_loop().time()  # that may have taken a while
         watched = Watches.of(entry.watch for entry in followed)
         if watched != self._watches or not self._current:
             self._watches = watched

@@ -166,7 +166,8 @@ async def test_a_wallet_watched_from_the_origin_on_is_known_whole(
     await watches.reconcile(db, [CredentialWatch(KEY, kind)], since)
     assert await coins.unread(db, KEY) is unread
     await coins.has_read(db, KEY, LATER)
-    assert not await coins.unread(db, KEY)
+    watched = kind is not CredentialKind.SCRIPT
+    assert (await coins.watched(db, KEY), await coins.unread(db, KEY)) == (watched, not watched)
     assert await coins.unread(db, OTHER)
 
 
@@ -179,6 +180,7 @@ async def test_one_watch_from_the_origin_on_is_enough(db: Connection) -> None:
 
 async def test_what_was_read_at_a_block_that_is_undone_is_read_again(db: Connection) -> None:
     """Going back to that very block undoes nothing."""
+    await watches.reconcile(db, [CredentialWatch(KEY)], LATER)
     await coins.has_read(db, KEY, LATER)
     await coins.rollback(db, 50)
     assert not await coins.unread(db, KEY)

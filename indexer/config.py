@@ -208,6 +208,14 @@ class Config(BaseSettings):
     http: HttpSection = HttpSection()
     logging: LoggingSection = LoggingSection()
 
+    @model_validator(mode="after")
+    def _watched(self) -> Self:
+        if self.keeper.enabled and not self.follow.watch_default:
+            raise ValueError(
+                "keeper.enabled: what the keeper pays with has to be watched: [follow] watch_default = true"
+            )
+        return self
+
     @field_validator("network")
     @classmethod
     def _known(cls, name: str | int) -> str | int:

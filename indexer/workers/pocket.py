@@ -65,10 +65,10 @@ class Pocket:
         for release in releases:
             self._reserve(release, cursor)
         for split in splits:
-            self._keep(split)
+            self.keep(split)
         waiting = [one.latest for one in releases if one.state is ReleaseState.SUBMITTED and one.latest is not None]
         for transaction in sorted(waiting, key=lambda each: each.sent_ms or 0):  # parents were sent before children
-            self._expect(transaction)
+            self.expect(transaction)
 
     @property
     def key_hash(self) -> bytes:
@@ -81,25 +81,21 @@ class Pocket:
         if release.state in UNDER_WAY:
             for transaction in release.transactions:
                 if transaction is release.latest or cursor < transaction.valid_until:
-                    self._keep(transaction)
+                    self.keep(transaction)
 
-    def _keep(self, transaction: Journaled) -> None:
+    def keep(self, transaction: Journaled) -> None:
+        """It is written down: its coins are its own."""
         for reference in transaction.inputs:
             self._kept.setdefault(reference, set()).add(transaction.state)
         if transaction.collateral is not None:
             self._staked.add(transaction.collateral)
 
-    def _expect(self, transaction: Journaled) -> None:
-        """Its change may be spent already. Parents come before their children."""
+    def expect(self, transaction: Journaled) -> None:
+        """It was sent, so its change may be used. Parents come before their children."""
         chained = 1 + max((self._chained.get(each.transaction_id, 0) for each in transaction.inputs), default=0)
         self._chained[transaction.id] = chained
         if chained < MOST_CHAINED:
             self._to_come += [Held(coin, chained) for coin in own_outputs(transaction.raw, self.key_hash)]
-
-    def add(self, transaction: Journaled) -> None:
-        """One more of ours, just sent."""
-        self._keep(transaction)
-        self._expect(transaction)
 
     @property
     def plain(self) -> list[Coin]:

@@ -171,7 +171,7 @@ class Releaser:
             life = known[bytes.fromhex(each.distribution_id)]
             one = judge(life, parse_milestone(each.milestone_id), where.time_ms)
             if isinstance(one, Unwanted):
-                log.warning("release.unwanted", distribution=each.distribution_id, reason=one.reason)
+                log.info("release.unwanted", distribution=each.distribution_id, reason=one.reason)
                 self._set_aside(each.key, None)
             elif one.state not in busy and (one.state, one.milestone_id) not in resting:
                 busy.add(one.state)
@@ -312,7 +312,7 @@ class Releaser:
         course = built(course_of(release), drawn.built.upper)
         sent = journaled(drawn.built, signed, course.course.attempts)
         release = await self._at.journal.write(release, course, sent, where.slot)
-        pocket.add(sent)
+        pocket.keep(sent)
         self._alone.pop((drawn.wanted.distribution_id.hex(), shown_milestone(drawn.wanted.milestone_id)), None)
         log.info(
             "release.built",
@@ -322,7 +322,10 @@ class Releaser:
             payouts=len(release.allocations),
             cost=sent.loss,
         )
-        return await self._sender.send(chain.node, release, where)
+        release = await self._sender.send(chain.node, release, where)
+        if release.state is ReleaseState.SUBMITTED:
+            pocket.expect(sent)
+        return release
 
     async def _begun(self, wanted: Wanted, where: Position, *, by_hand: bool = False) -> Release:
         """The release as the journal has it; begun, if it is new."""

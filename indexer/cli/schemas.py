@@ -12,19 +12,23 @@ from pydantic import BaseModel
 
 from indexer.cli.attests import Attested
 from indexer.cli.auditing import Audit
+from indexer.cli.by_hand import SubmittedRelease
 from indexer.cli.checks import InitReport
 from indexer.cli.claims import Calculation
 from indexer.cli.commits import Commit
 from indexer.cli.demo import Demo
 from indexer.cli.demo_story import Story
 from indexer.cli.deploys import Deployed, TakenBack
+from indexer.cli.explains import Explanation
 from indexer.cli.exports import Exported
 from indexer.cli.gives_back import GaveBack
 from indexer.cli.happened import Event
 from indexer.cli.keypairs import KeyPair
 from indexer.cli.outputs import Ran, Rebuilt, Rewound, Status
+from indexer.cli.pauses import Paused
 from indexer.cli.publishes import Published
 from indexer.cli.registers import Registration
+from indexer.cli.released import Releases
 from indexer.cli.states import DistributionContractState
 from indexer.cli.submits import Submitted
 from indexer.documents import Document, MilestoneCompletionData, MilestoneSchedule
@@ -38,20 +42,24 @@ MODELS: Final[tuple[type[BaseModel], ...]] = (
     Deployed,
     DistributionContractState,
     Event,
+    Explanation,
     Exported,
     GaveBack,
     InitReport,
     KeyPair,
     MilestoneCompletionData,
     MilestoneSchedule,
+    Paused,
     Published,
     Ran,
     Rebuilt,
     Registration,
+    Releases,
     Rewound,
     Status,
     Story,
     Submitted,
+    SubmittedRelease,
     TakenBack,
 )
 

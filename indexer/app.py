@@ -131,6 +131,11 @@ def signer_of(config: Config) -> Signs | None:
     return None
 
 
+def wallet_address(config: Config, signer: Signs) -> bytes:
+    """Of the keeper's coins: its key, without a stake part."""
+    return address_bytes(Address(VerificationKey(key_hash(signer.public))), config.chain.id)
+
+
 def premises_of(
     config: Config,
     db: Connection,
@@ -141,9 +146,7 @@ def premises_of(
     dry_run: bool = False,
 ) -> Premises:
     """What the keeper works with, as it is configured. Nothing is written. Raises what blueprints raise."""
-    address = None
-    if signer is not None:
-        address = address_bytes(Address(VerificationKey(key_hash(signer.public))), config.chain.id)
+    address = None if signer is None else wallet_address(config, signer)
     wants = config.keeper
     rules = Rules(
         enabled=wants.enabled,

@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
-from indexer import config, errors
+from indexer import app, config, errors
 from indexer.chain.address import CredentialKind
 from indexer.chain.network import network_of
 from indexer.chain.point import Point
@@ -16,16 +16,20 @@ from indexer.chain.time import slot_to_ms
 from indexer.chain.watch import CredentialWatch
 from indexer.cli.auditing import check_patterns
 from indexer.cli.outputs import Output
-from indexer.cli.told import table
+from indexer.cli.told import ada, table
 from indexer.config import Config
 from indexer.edge import blueprints, kupo, ogmios
 from indexer.edge.files import only_writer
 from indexer.plutus.blueprint import Blueprint
-from indexer.store import checkpoints, watches
+from indexer.status import FollowerStatus, KeeperStatus
+from indexer.store import checkpoints, coins, watches
 from indexer.store.db import opened, opened_for_reading
+from indexer.workers.premises import Premises
+from indexer.workers.sending import text_of
 
 ENOUGH_BYTES = 1_000_000_000  # a contract's whole history is far smaller; the write-ahead log may reach 64 MiB
 SYNCED = 1.0
+A_RELEASE = 500_000  # lovelace: about the fee of one with a few payouts, whether or not these bring it back
 KUPO_LIMITS = kupo.Limits(silence_s=10.0, overall_s=20.0, tries=2)
 
 
@@ -104,9 +108,13 @@ def shipped(name: str) -> str:
 
 
 async def check_everything(path: Path, written: bool) -> InitReport:
-    """Look at Ogmios, node, disk and database, and at Kupo where there is one. Raises ConfigInvalid or FileUnusable."""
+    """Look at Ogmios, node, disk, database and wallet, and at Kupo where there is one.
+
+    Raises ConfigInvalid or FileUnusable.
+    """
     loaded = config.load(path)
-    checks = [*await _node(loaded), _contracts(loaded), _disk(loaded), await _database(loaded), *await _kupo(loaded)]
+    checks = [*await _node(loaded), _contracts(loaded), _disk(loaded), await _database(loaded)]
+    checks += [await _wallet(loaded), *await _kupo(loaded)]
     return InitReport(config=str(path), written=written, checks=tuple(checks))
 
 
@@ -176,6 +184,46 @@ async def _database(loaded: Config) -> Check:
     except errors.IndexerError as error:
         return _failed("database", error)
     return Check(name="database", ok=True, found=f"{path}, at {standing.cursor.place}")
+
+
+async def _wallet(loaded: Config) -> Check:
+    """The keeper's, as the database has it. An empty one keeps nobody from following, so it is no failure."""
+    try:
+        signer = app.signer_of(loaded)
+        if signer is None:
+            return Check(name="wallet", ok=True, found="none: [keeper] has no key, so nothing is released from here")
+        address = text_of(app.wallet_address(loaded, signer))
+        try:
+            async with opened_for_reading(loaded.database.path) as db:
+                means = await _means(app.premises_of(loaded, db, signer, FollowerStatus(), KeeperStatus()))
+        except errors.NoDatabase:
+            means = "what it has is told once `run` has followed the chain"
+    except errors.IndexerError as error:
+        return _failed("wallet", error)
+    off = "" if loaded.keeper.enabled else "; the keeper is off: [keeper] enabled"
+    return Check(name="wallet", ok=True, found=f"{address}: {means}{off}")
+
+
+async def _means(at: Premises) -> str:
+    """Balance, collateral, and how many releases that lasts for."""
+    assert at.address is not None
+    key_hash, reserve = at.address[1:29], at.rules.reserve
+    _, balance = await coins.balance(at.db, key_hash)
+    collateral = (await at.pocket(await at.position())).collateral
+    told = [f"{ada(balance)} ada"]
+    if balance >= max(1, reserve):
+        told.append(f"enough for {(balance - reserve) // A_RELEASE:,} releases at {ada(A_RELEASE)} ada each")
+    else:
+        told.append(f"less than its reserve of {ada(reserve)} ada: send some, in a coin without tokens")
+    if collateral is not None:
+        told.append(f"a coin of {ada(collateral.output.lovelace)} ada as collateral")
+    elif balance >= max(1, reserve):
+        told.append("no collateral yet: the keeper splits a coin")
+    if await coins.unread(at.db, key_hash):
+        told.append("coins from before the history are not read yet: `run` does, once it has caught up")
+    if not balance and (earlier := await coins.earlier_wallets(at.db, key_hash)):
+        told.append(f"before, the keeper had another key: {', '.join(each.hex() for each in earlier)}")
+    return "; ".join(told)
 
 
 async def _kupo(loaded: Config) -> list[Check]:

@@ -245,7 +245,7 @@ async def run(config: Path) -> "subprocess.CompletedProcess[str]":
 
 
 async def test_init_writes_a_configuration_once_and_checks_what_it_names(tmp_path: Path) -> None:
-    """Ogmios, network, node, disk, database: ready, or what to do."""
+    """Ogmios, network, node, disk, database, wallet: ready, or what to do."""
     async with FakeOgmios(CHAIN) as ogmios:
         config = tmp_path / "new" / "config.toml"
         environment = {"INDEXER__OGMIOS__URL": ogmios.url}
@@ -260,6 +260,7 @@ async def test_init_writes_a_configuration_once_and_checks_what_it_names(tmp_pat
             "contract",
             "disk",
             "database",
+            "wallet",
         }
         text = config.read_text()
         assert 'network = "preview"' in text

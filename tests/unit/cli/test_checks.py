@@ -1,0 +1,100 @@
+"""The line of `init` that tells of the keeper's wallet."""
+
+from pathlib import Path
+
+from indexer.chain.address import Credential, CredentialKind
+from indexer.chain.block import Header, Output, OutputReference
+from indexer.chain.network import network_of
+from indexer.chain.point import ORIGIN, Checkpoint, Place, Point
+from indexer.chain.watch import CredentialWatch
+from indexer.cli.checks import Check, check_everything
+from indexer.domain.created import Created
+from indexer.domain.observe import Delta
+from indexer.edge.keys import Key, write_key
+from indexer.store import checkpoints, coins, projection, watches
+from indexer.store.db import opened
+from tests.support.addresses import address
+from tests.support.yard import KEEPER
+
+ADDRESS = address(KEEPER.hash, "key")
+HERE = Point(50, b"\x32" * 32)
+
+
+async def wallet(folder: Path, keeper: str = 'enabled = true\nsigning_key = "keeper.skey"') -> Check:
+    """What `init` says of it; there is no node."""
+    config = folder / "config.toml"
+    config.write_text(f'[database]\npath = "db.sqlite"\n[ogmios]\nurl = "ws://127.0.0.1:9"\n[keeper]\n{keeper}\n')
+    key = folder / "keeper.skey"
+    if not key.exists():
+        write_key(Key(bytes(KEEPER.key)), key, "keeper")
+    report = await check_everything(config, written=False)
+    (found,) = [check for check in report.checks if check.name == "wallet"]
+    assert bytes(KEEPER.key).hex() not in report.told()
+    return found
+
+
+async def holding(folder: Path, *lovelace: int, since: Place = ORIGIN) -> None:
+    """A database in which the wallet has these coins."""
+    async with opened(folder / "db.sqlite") as db:
+        await checkpoints.claim(db, network_of("devnet"))
+        await checkpoints.begin(db, Checkpoint(ORIGIN, None))
+        await watches.reconcile(db, [CredentialWatch(KEEPER.hash, CredentialKind.KEY)], since)
+        made = [
+            Created(
+                OutputReference(bytes(32), index),
+                Output(ADDRESS, each, (), None, None, None),
+                Credential(CredentialKind.KEY, KEEPER.hash),
+            )
+            for index, each in enumerate(lovelace)
+        ]
+        await projection.apply(db, [Delta(Header(HERE.id, None, 9, HERE.slot), created=made)])
+
+
+async def test_without_a_key_there_is_none(tmp_path: Path) -> None:
+    """That is no failure."""
+    found = await wallet(tmp_path, "")
+    assert (found.ok, found.found) == (True, "none: [keeper] has no key, so nothing is released from here")
+
+
+async def test_a_key_that_cannot_be_read_is_in_the_way(tmp_path: Path) -> None:
+    """With the hint of the key."""
+    found = await wallet(tmp_path, 'signing_key = "elsewhere.skey"')
+    assert not found.ok
+    assert "elsewhere.skey" in found.found
+    assert found.exit_code
+
+
+async def test_before_the_chain_was_followed_the_address_is_told(tmp_path: Path) -> None:
+    """To send something to."""
+    found = await wallet(tmp_path)
+    assert found.ok
+    assert found.found == f"{ADDRESS}: what it has is told once `run` has followed the chain"
+
+
+async def test_balance_collateral_and_runway_are_told(tmp_path: Path) -> None:
+    """5 ada are its reserve; of 106 the other 101 are enough for 202 releases at half an ada."""
+    await holding(tmp_path, 100_000_000, 6_000_000)
+    found = await wallet(tmp_path)
+    assert found.found == (
+        f"{ADDRESS}: 106.000000 ada; enough for 202 releases at 0.500000 ada each; a coin of 6.000000 ada as collateral"
+    )
+    off = await wallet(tmp_path, 'signing_key = "keeper.skey"')
+    assert off.found == f"{found.found}; the keeper is off: [keeper] enabled"
+
+
+async def test_an_empty_wallet_is_told_apart_from_a_changed_key(tmp_path: Path) -> None:
+    """By the keys that the keeper had before."""
+    await holding(tmp_path)
+    low = "0.000000 ada; less than its reserve of 5.000000 ada: send some, in a coin without tokens"
+    assert (await wallet(tmp_path)).found == f"{ADDRESS}: {low}"
+    async with opened(tmp_path / "db.sqlite") as db:
+        await coins.remember(db, b"\x0b" * 28, HERE)
+    assert (await wallet(tmp_path)).found == f"{ADDRESS}: {low}; before, the keeper had another key: {'0b' * 28}"
+
+
+async def test_coins_that_are_not_known_yet_are_told_of(tmp_path: Path) -> None:
+    """For the balance may be more."""
+    await holding(tmp_path, 7_000_000, since=HERE)
+    found = (await wallet(tmp_path)).found
+    assert "7.000000 ada; enough for 4 releases" in found
+    assert "coins from before the history are not read yet" in found

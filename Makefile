@@ -13,7 +13,7 @@ PYOGMIOS := $(CLIENTS)/python/.venv/ready
 AIKEN_VERSION := 1.1.24
 AIKEN = $(shell aiken --version 2>/dev/null | grep -q '^aiken v$(AIKEN_VERSION)' && command -v aiken || echo $(CURDIR)/.tools/bin/aiken)
 
-.PHONY: help demo test test-all test-clients lint bench bench-contract bench-milestones contracts check-contracts docs lock clean
+.PHONY: help demo chaos test test-all test-clients lint bench bench-contract bench-milestones contracts check-contracts docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -28,6 +28,11 @@ $(READY): requirements/dev.lock pyproject.toml hatch_build.py indexer/ogmios/sca
 
 demo: $(READY)  ## make a promise on a devnet, have it attested until the quorum is met, and show it
 	@$(BIN)/indexer demo
+
+SEED ?= 1
+COUNT ?= 100
+chaos: $(READY)  ## keepers in COUNT random worlds from SEED on, where everything goes wrong; a failing seed says what happened
+	@$(BIN)/python -m tests.chaos --seed $(SEED) --count $(COUNT)
 
 test: lint  ## ruff, mypy --strict and every test that takes less than a few minutes
 	@$(BIN)/pytest -n auto --dist loadfile -m "not slow and not clients"

@@ -46,11 +46,8 @@ async def test_a_release_that_somebody_else_made_a_moment_ago_is_no_failure(tmp_
 async def test_when_the_fork_that_did_that_is_gone_it_is_released(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         yard = it.yard
-        made = await promised(yard, terms(allocation(1, 700)))
-        state = yard.coin(
-            next(at for at, each in yard.node.ledger.utxo.items() if yard.contract.policy_id in each.assets)
-        )
-        await attested(yard, made, b"m1", 0, 1)
+        created, state = await yard.create(terms(allocation(1, 700)))
+        await attested(yard, id_of(created), b"m1", 0, 1)
         others = await yard.build(yard.release(state, [0]), FUNDER)
         before_an_evaluation(it, lambda: _sent(it, others))
         await it.round()

@@ -59,6 +59,15 @@ def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pyte
         (f"[[token]]\npolicy = '{KEY}'\nticker = 'two words'", "token.0.ticker"),
         (f"[[token]]\npolicy = '{KEY}'\nticker = 'T'\ndecimals = -1", "token.0.decimals"),
         ("[http]\nlisten = '9180'", "HOST:PORT"),
+        ("[keeper]\nenabled = true", "enabled = true needs signing_key, or signer and verification_key"),
+        ("[keeper]\nsigning_key = 'k'\nsigner = ['s']\nverification_key = 'v'", "not both"),
+        ("[keeper]\nsigner = ['s']", "belong together"),
+        ("[keeper]\nverification_key = 'v'", "belong together"),
+        ("[keeper]\nsigner = ['']\nverification_key = 'v'", "keeper.signer.0"),
+        ("[keeper]\nreserve_lovelace = -1", "keeper.reserve_lovelace"),
+        ("[keeper]\nmax_loss_lovelace_per_day = 0.5", "keeper.max_loss_lovelace_per_day"),
+        ("[keeper]\nsponsor = ['everybody']", "keeper.sponsor.0"),
+        ("[keeper]\nsponsor = 'all'", "keeper.sponsor"),
         ("[follow]\nsince = 'yesterday'", "neither `origin` nor SLOT.ID"),
         ("[follow]\nsince = 5", "neither `origin` nor SLOT.ID"),
         ("[[watch]]\ncredential = 'ab'", "number 1: a payment credential is a 28-byte hash"),
@@ -74,6 +83,19 @@ def test_what_a_configuration_may_not_say_is_refused_by_key(text: str, reason: s
     with pytest.raises(errors.ConfigInvalid, match=reason) as caught:
         load(tmp_path, text)
     assert caught.value.exit_code == 2
+
+
+def test_the_keeper_is_off_and_bears_no_loss_unless_it_is_told_to(tmp_path: Path) -> None:
+    """Its key is in a file, or with a command whose words are not touched; files are relative to the configuration."""
+    plain = load(tmp_path, "").keeper
+    assert (plain.enabled, plain.has_key, plain.sponsor) == (False, False, ())
+    assert (plain.reserve_lovelace, plain.max_loss_lovelace_per_day) == (5_000_000, 5_000_000)
+    own = load(tmp_path, "[keeper]\nenabled = true\nsigning_key = 'keys/keeper.skey'").keeper
+    assert (own.enabled, own.has_key, own.signing_key) == (True, True, tmp_path / "keys" / "keeper.skey")
+    text = f"[keeper]\nsigner = ['sign', '--for', 'x y']\nverification_key = '/k.vkey'\nsponsor = ['all', '{KEY}']"
+    other = load(tmp_path, text).keeper
+    assert (other.signer, other.verification_key) == (("sign", "--for", "x y"), Path("/k.vkey"))
+    assert (other.enabled, other.has_key, other.sponsor) == (False, True, ("all", KEY))
 
 
 def test_a_misspelt_override_is_not_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

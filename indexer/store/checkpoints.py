@@ -20,6 +20,7 @@ from indexer.chain.point import (
     slot_of,
 )
 from indexer.chain.time import Era
+from indexer.store import events
 from indexer.store.db import transaction
 
 MARGIN: Final = 100  # blocks kept beyond k, so that the deepest honest fork still finds its point
@@ -102,6 +103,7 @@ async def learn(db: Connection, network: Network) -> None:
 async def begin(db: Connection, since: Checkpoint) -> None:
     """History starts here."""
     await db.execute(BEGIN_AT, (*_columns(since.place), since.height))
+    await events.start(db, slot_of(since.place))
 
 
 async def advance(

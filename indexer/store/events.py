@@ -11,10 +11,17 @@ from indexer.domain.events import Event
 from indexer.plutus.identity import shown_milestone
 from indexer.store.lists import listed
 
-# What rests on no block was told by the keeper, and is none of the chain's business.
+# What rests on no block was told by the keeper, and is none of the chain's business. Nor is a distribution that was
+# created before history starts (see `start`): nothing that is read can speak against what was told of it.
 KNOWN: Final = """
     SELECT event_id, slot, height FROM event
-    WHERE distribution_id IN (SELECT value FROM json_each(?)) AND gone = 0 AND height IS NOT NULL"""
+    WHERE distribution_id IN (
+        SELECT value FROM json_each(?) WHERE NOT EXISTS (
+            SELECT 1 FROM chain CROSS JOIN event AS first INDEXED BY event_of_distribution
+            WHERE first.distribution_id = value AND first.slot <= chain.since_slot
+                AND first.type = 'distribution.created'
+        )
+    ) AND gone = 0 AND height IS NOT NULL"""
 KNOWN_BUT_REJECTED: Final = f"{KNOWN} AND type <> 'attestation.rejected'"
 ADD: Final = """
     INSERT INTO event (event_id, type, origin, distribution_id, milestone_id, slot, height, data)
@@ -32,6 +39,11 @@ GOES: Final = "UPDATE event SET gone = 1 WHERE event_id = ?"
 FORGET_REJECTED: Final = """
     UPDATE event SET gone = 1
     WHERE slot > ? AND type = 'attestation.rejected' AND origin = 'chain' AND gone = 0"""
+STAYS: Final = """
+    UPDATE event SET gone = 0
+    WHERE gone = 1 AND turns % 2 = 0 AND (slot <= ?1 OR distribution_id IN (
+        SELECT distribution_id FROM event WHERE type = 'distribution.created' AND slot <= ?1
+    ))"""
 FALL_BACK: Final = """
     UPDATE chain SET recover_height = max(coalesce(recover_height, 0), coalesce(cursor_height, 0))"""
 CATCH_UP: Final = "UPDATE chain SET recover_height = max(coalesce(recover_height, 0), ?)"
@@ -75,6 +87,13 @@ async def _in_time(db: Connection, holding: Iterable[Event]) -> list[Event]:
 async def fall_back(db: Connection) -> None:
     """The chain falls back from where the cursor stands: nothing is retracted before it is there again."""
     await db.execute(FALL_BACK)
+
+
+async def start(db: Connection, since: Slot) -> None:
+    """History starts after this slot, perhaps later than it once did: what was told of blocks up to there, and of
+    distributions that were created in them, stays as it was told. It is not read again, so it cannot come back; but no
+    fork has taken it away."""
+    await db.execute(STAYS, (since,))
 
 
 async def tell(

@@ -13,12 +13,15 @@ from indexer.config import Config
 from indexer.domain.submission import ReleaseState
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_VIEW: Final = "SELECT * FROM releases"
-NEWEST: Final = f"{_VIEW} ORDER BY intended_at DESC, release_id LIMIT ?"
-IN_STATE: Final = f"{_VIEW} WHERE state = ? ORDER BY intended_at DESC, release_id LIMIT ?"
-OF_DISTRIBUTION: Final = f"{_VIEW} WHERE distribution_id = ? ORDER BY intended_at DESC, release_id LIMIT ?"
-OF_BOTH: Final = f"{_VIEW} WHERE distribution_id = ? AND state = ? ORDER BY intended_at DESC, release_id LIMIT ?"
-ONE: Final = f"{_VIEW} WHERE release_id = ?"
+# The view tells seconds: in which order those of one second came, only the table knows.
+_NEWEST: Final = """
+    SELECT v.* FROM (SELECT release_id, intended_ms FROM release {which} ORDER BY intended_ms DESC LIMIT ?) r
+    CROSS JOIN releases v ON v.release_id = r.release_id ORDER BY r.intended_ms DESC"""
+NEWEST: Final = _NEWEST.format(which="")
+IN_STATE: Final = _NEWEST.format(which="WHERE state = ?")
+OF_DISTRIBUTION: Final = _NEWEST.format(which="WHERE distribution_id = ?")
+OF_BOTH: Final = _NEWEST.format(which="WHERE distribution_id = ? AND state = ?")
+ONE: Final = "SELECT * FROM releases WHERE release_id = ?"
 STEPS: Final = "SELECT * FROM release_steps WHERE release_id = ? ORDER BY number"
 
 

@@ -110,6 +110,8 @@ def test_a_milestone_is_explained_paused_released_by_hand_and_found_in_the_journ
             "not released: gate enabled: the keeper is off: [keeper] enabled",
         )
 
+        assert "! gate enabled: the keeper is off" in words(here, "explain", distribution, "m1")
+
         # Paused, it is refused, whoever asks.
         assert here.do("pause", "--reason", "the node moves") == {
             "paused": True,

@@ -40,7 +40,7 @@ class Adopt:
             async with self.connect() as node:
                 if not await node.acquire(cursor):
                     reason = "the node does not keep the ledger of that block"
-                    log.info("wallet.not_read", at=str(cursor), reason=reason)
+                    log.warning("wallet.not_read", at=str(cursor), reason=reason)
                     return False
                 found = await node.utxo_at([text_of(self.address)])
         except IndexerError as error:

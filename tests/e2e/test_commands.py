@@ -499,6 +499,27 @@ def write(path: Path, distribution: bytes, signatures: list[tuple[bytes, bytes]]
     return path
 
 
+@pytest.mark.parametrize("turn", range(4))
+def test_two_commits_at_once_lose_nothing(turn: int, own: Path, story: Story) -> None:
+    """Of the same milestone, as processes, four times from the start: both store what they were given in the file, and
+    the next command has both in the database."""
+    stored = own.parent / "data" / "milestones" / story.open.id.hex() / "6d32.json"
+    content = message(OURS.hash, story.open.id, b"m2")
+    given = {public(f"oracle {n}"): signature(public(f"oracle {n}"), content) for n in (0, 1)}
+    files = [
+        write(own.parent / f"{n}.json", story.open.id, [(oracle, proof)])
+        for n, (oracle, proof) in enumerate(given.items())
+    ]
+    running = [start(own, "commit-milestone", str(file), "--json") for file in files[:: 1 if turn % 2 else -1]]
+    ended = [(process.communicate(timeout=30), process.returncode) for process in running]
+    assert [code for _, code in ended] == [0, 0], ended
+    assert [json.loads(out)["signatures"][0]["stored"] for (out, _), _ in ended] == ["now", "now"]
+    found = json.loads(stored.read_text())["oracle_signatures"]
+    assert {one["oracle"]: one["signature"] for one in found} == {o.hex(): s.hex() for o, s in given.items()}
+    answer(own, "commit-milestone", str(files[0]))
+    assert {row["oracle"] for row in local(own)} == {oracle.hex() for oracle in given}
+
+
 async def test_a_running_daemon_takes_what_is_committed(tmp_path: Path) -> None:
     """And the command waits for it; the slot that another indexer noted is not taken at its word."""
     told = await asyncio.to_thread(tell)

@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-# Other people's clients of Ogmios, which the devnet is tried with.
+# Other people's clients of Ogmios, which the devnet is tried with, and an evaluator of scripts that is not the devnet's.
 CLIENTS := tests/clients
 TYPESCRIPT := $(CLIENTS)/typescript/node_modules/ready
+SCALUS := $(CLIENTS)/scalus/node_modules/ready
 PYOGMIOS := $(CLIENTS)/python/.venv/ready
 
 # The contract's compiler: the one on the PATH if it is this version, else one built from crates.io into .tools.
@@ -40,13 +41,19 @@ test: lint  ## ruff, mypy --strict and every test that takes less than a few min
 test-all: lint  ## the same, and the long ones
 	@$(BIN)/pytest -n auto --dist loadfile -m "not clients"
 
-test-clients: $(READY) $(TYPESCRIPT) $(PYOGMIOS)  ## the devnet with other people's clients (needs Node.js 20 or later)
+test-clients: $(READY) $(TYPESCRIPT) $(SCALUS) $(PYOGMIOS)  ## other people's clients and evaluator (needs Node.js 20 or later)
 	@$(BIN)/pytest -m clients tests/clients
 
 $(TYPESCRIPT): $(CLIENTS)/typescript/package-lock.json
 	@command -v npm >/dev/null || { echo "error: Node.js 20 or later is needed, with npm. See https://nodejs.org"; exit 1; }
 	@echo "installing @cardano-ogmios/client (once)"
 	@cd $(CLIENTS)/typescript && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(SCALUS): $(CLIENTS)/scalus/package-lock.json
+	@command -v npm >/dev/null || { echo "error: Node.js 20 or later is needed, with npm. See https://nodejs.org"; exit 1; }
+	@echo "installing scalus (once)"
+	@cd $(CLIENTS)/scalus && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 $(PYOGMIOS): $(CLIENTS)/python/requirements.txt

@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 TICK_S: Final = 0.5  # a request, a pause or an expiry is noticed within
 NODE_TRIED_AFTER_S: Final = 5.0
+NODE_ASKED_AFTER_MS: Final = 60_000
 WALLET_ASKED_AFTER_MS: Final = 30_000  # twice as long each time: nothing is followed while the node looks
 WALLET_ASKED_AT_LEAST_EVERY_MS: Final = 3_600_000
 _BLIND: Final = frozenset({Gate.CAUGHT_UP, Gate.NO_ROLLBACK})  # too little is known to conclude anything
@@ -57,6 +58,9 @@ class Keeper:
         self._awake = asyncio.Event()
         self._stopping = False
         self._looked_ms = 0
+        # Where all was done that could be, for what was due (a file may add to that, without a block), and until when.
+        self._rests: tuple[tuple[Position, list[Due]], int] | None = None
+        self._found_shut: list[Stands] = []
         self._shut_since: dict[Gate, int] = {}
         self._told: set[tuple[str, int]] = set()
 
@@ -108,18 +112,25 @@ class Keeper:
             if Gate.WALLET_READ in names and self._at.address is not None:
                 self._ask_for_wallet()
         due = await self._due(where)
-        may = due and Gate.ENABLED not in names
+        rests = self._rests is not None and self._rests[0] == (where, due) and self._at.now_ms() < self._rests[1]
+        may = due and not rests and Gate.ENABLED not in names
         # The node is asked once before anything is due, and whenever there is no coin to stake.
         told = {each.gate for each in stands if not each.open} & _TOLD_BY_THE_NODE
-        prepares = bool(told) and Gate.ENABLED not in names
+        prepares = bool(told) and not rests and Gate.ENABLED not in names
         if not names & _NOTHING_IS_SENT and (may or prepares or await self._sender.has_to_send(where)):
             async with self._connect() as node:
                 self._at.node_trouble = None
                 await self._sender.send_again(node, where)
                 if may and not names - {Gate.NODE}:
-                    shut = await self._releaser.release(node, where, due)
+                    outcome = await self._releaser.release(node, where, due)
+                    shut, until_ms = outcome.shut, outcome.rests_until_ms
+                    self._rests = None if until_ms is None else ((where, due), until_ms)
                 elif prepares:
                     await self._releaser.prepare(node, where, may_split=not names - {Gate.NODE})
+                    self._rests = (where, due), self._at.now_ms() + NODE_ASKED_AFTER_MS
+        if rests:
+            shut = shut or self._found_shut
+        self._found_shut = shut
         if due:
             await self._held(shut, where)
         else:

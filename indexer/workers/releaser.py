@@ -72,6 +72,15 @@ class Chain:
     references: dict[bytes, Coin | None]
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """The gates that hold what is due, and until when nothing more is to be done unless a block comes (POSIX
+    milliseconds); None: there is more to do at once."""
+
+    shut: list[Stands]
+    rests_until_ms: int | None
+
+
 @dataclass
 class _Alone:
     """A milestone that is left alone until a time. `state`: it is another matter once that is spent."""
@@ -89,10 +98,10 @@ class Releaser:
         self._alone: dict[tuple[str, str], _Alone] = {}
         self.stopping = False
 
-    async def release(self, node: Node, where: Position, due: list[Due]) -> list[Stands]:
+    async def release(self, node: Node, where: Position, due: list[Due]) -> Outcome:
         """Make and send releases of what is due, the oldest first, as long as there is room.
 
-        Those that could not be made before come after the others. Returns the gates that hold them.
+        Those that could not be made before come after the others.
         """
         unsettled = await releases.unsettled(self._at.db)
         room = MOST_UNDER_WAY - sum(each.state in UNDER_WAY for each in unsettled)
@@ -106,12 +115,19 @@ class Releaser:
                     if shut := gating.shut(await self._at.gates(where)):
                         if [each.gate for each in shut] == [Gate.COLLATERAL]:
                             await self._split(chain, pocket, where)
-                        return shut
-                late = asyncio.get_running_loop().time() >= ends
-                if room == 0 or late or self.stopping or self._at.paused is not None:
-                    return []
-                room -= await self._try(chain, pocket, wanted, where)
-        return []
+                        return Outcome(shut, rests_until_ms=await self._next_ms())
+                if asyncio.get_running_loop().time() >= ends or self.stopping or self._at.paused is not None:
+                    return Outcome([], rests_until_ms=None)
+                if room > 0:
+                    room -= await self._try(chain, pocket, wanted, where)
+        return Outcome([], rests_until_ms=await self._next_ms())
+
+    async def _next_ms(self) -> int:
+        """When something is to be tried again, should no block come before (POSIX milliseconds)."""
+        now_ms = self._at.now_ms()
+        times = [alone.until_ms for alone in self._alone.values()]
+        times += [each.retry_ms for each in await releases.unsettled(self._at.db) if each.retry_ms is not None]
+        return min((time for time in times if time > now_ms), default=now_ms + _LONGEST_ALONE_MS)
 
     async def release_by_hand(self, node: Node, where: Position, one: Wanted, most: int) -> Release:
         """One release that somebody asks for, whatever it was left alone for; it may cost the wallet up to `most`

@@ -20,6 +20,7 @@ from indexer.edge.files import only_writer
 from indexer.edge.keys import read_key, read_public_key
 from indexer.edge.node import node
 from indexer.edge.signers import Command, OwnKey
+from indexer.edge.systemd import Notifier
 from indexer.plutus.address import address_bytes
 from indexer.plutus.ledger import Address, VerificationKey
 from indexer.status import FollowerStatus, KeeperStatus
@@ -98,8 +99,22 @@ async def run(
         if not watched:
             log.warning("watch.none", hint="no [[contract]] and no [[watch]]: blocks are followed, nothing is kept")
         await local.look()
+        notifier = Notifier()
+        notifier.ready()
+        living = asyncio.create_task(_signs_of_life(notifier, status), name="signs of life")
+        stack.callback(living.cancel)
         await _until_stopped(follower, local, keeper)
+        notifier.stopping()
     return status
+
+
+async def _signs_of_life(notifier: Notifier, status: FollowerStatus) -> None:
+    """Tell systemd that the loop turns, as long as it does, and how far the follower is."""
+    while notifier.interval_s is not None:
+        behind = status.seconds_behind(http.now_ms())
+        reason = f": {status.reason}" if status.reason else ""
+        notifier.alive(f"{status.phase}{reason}, height {status.height}, {behind} s behind the clock")
+        await asyncio.sleep(notifier.interval_s)
 
 
 async def claim(db: Connection, config: Config, configured: list[bytes]) -> tuple[Place, list[bytes]]:

@@ -84,17 +84,22 @@ class House:
     forgot: bool = False  # whether its journal was ever lost
     silent: bool = False  # whether the node answers nobody for now
 
+    @property
+    def path(self) -> Path:
+        """Of the database."""
+        return self.folder / "db.sqlite"
+
     # --- whole
 
     async def start(self) -> None:
         """On the files that are there."""
         self.stack = AsyncExitStack()
         contract = BLUEPRINT
-        db = await self.stack.enter_async_context(opened(self.folder / "db.sqlite"))
+        db = await self.stack.enter_async_context(opened(self.path))
         await checkpoints.claim(db, NETWORK)
         async with transaction(db):
             await record(db, [contract.hash], ORIGIN, self.rules.confirmed_depth)
-        journal = await self.stack.enter_async_context(opened(self.folder / "db.sqlite", durable=True))
+        journal = await self.stack.enter_async_context(opened(self.path, durable=True))
         self.status = FollowerStatus()
         async with transaction(journal):
             await coins.remember(journal, self.wallet.hash, ORIGIN)
@@ -152,7 +157,7 @@ class House:
     async def rebuild(self) -> None:
         """As `indexer rebuild` does; the journal stays."""
         await self.stop()
-        async with opened(self.folder / "db.sqlite") as db:
+        async with opened(self.path) as db:
             await rebuild(db)
         self.high = -1
         await self.start()

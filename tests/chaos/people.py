@@ -39,7 +39,7 @@ def some_terms(random: Random, now: int) -> Terms:
         )
         for _ in range(random.randint(1, 4))
     )
-    rest, keeper = PAYS if random.random() < 0.7 else random.choice(DRAINS)
+    rest, keeper = PAYS if random.random() < 0.6 else random.choice(DRAINS)
     if token == ADA and rest == 0:
         keeper = 0  # the amount pays for the output: only the fee is at stake
     return Terms(

@@ -1,6 +1,7 @@
 """One seed: a world, one or two keepers in it, and all that goes wrong; then calm, and what must hold."""
 
 import random as randomness
+import sqlite3
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -71,6 +72,7 @@ class Chaos:
             (self._rebuild, 1),
             (self._pause, 1),
             (self._gift, 1),
+            (self._plant, 1),
         )
 
     def note(self, what: str) -> None:
@@ -116,7 +118,7 @@ class Chaos:
         self.world.first = len(self.world.node.chain)
         for _ in range(self.random.randint(1, 4)):
             people.found(self.random, self.world)
-            if self.random.random() < 0.7:
+            if self.random.random() < 0.85:
                 people.sign(self.random, self.world)
         self.world.block()
 
@@ -131,14 +133,15 @@ class Chaos:
             await self._look()
 
     async def _look(self) -> None:
-        """Each keeper, or some, in any order."""
+        """Each keeper, or some, in any order, once all have read what there is."""
+        await self._caught_up()
         for house in self.random.sample(self.houses, len(self.houses)):
             if self.random.random() < 0.9:
                 await self._round(house)
         self._learn()
 
     async def _round(self, house: House) -> None:
-        paused, sent = house.at.paused is not None, len(house.sent)
+        paused, sent = (house.folder / "paused").exists(), len(house.sent)
         calm = not house.plots
         if await house.round() and calm and house.stands_high:
             agree(house, self._surviving())
@@ -287,6 +290,15 @@ class Chaos:
 
     async def _gift(self) -> None:
         people.give(self.random, self.world, self.random.choice(self.houses).wallet)
+
+    async def _plant(self) -> None:
+        """Somebody writes into the database that forgeries verify, and that quorums are met."""
+        house = self.random.choice(self.houses)
+        await house.caught_up()
+        db = sqlite3.connect(house.path, isolation_level=None)
+        db.execute("UPDATE signature SET verifies = 1, verdict = 'valid' WHERE verdict = 'bad_signature'")
+        db.execute("UPDATE milestone SET quorum_met_slot = 1 WHERE quorum_met_slot IS NULL AND pay_from_ms IS NOT NULL")
+        db.close()
 
     # --- calm
 

@@ -5,18 +5,16 @@ from typing import Literal
 
 import typer
 
-from indexer import errors
 from indexer.chain.time import iso, slot_to_ms
 from indexer.cli.explains import Matter, matter_of
 from indexer.cli.outputs import Output
-from indexer.cli.pauses import ask_daemon
+from indexer.cli.pauses import ask_daemon, daemon_runs
 from indexer.cli.reaching import connector
 from indexer.cli.refusals import PayerMissing
 from indexer.cli.tokens import Tokens, Worded, worded
 from indexer.cli.told import Told, ada, confirm, table
 from indexer.config import Config
 from indexer.domain.judge import Unwanted, Wanted
-from indexer.edge.files import only_writer
 from indexer.edge.requests import Kind
 from indexer.errors import IndexerError
 from indexer.plutus.address import address_text
@@ -98,7 +96,7 @@ def submit(config: Config, distribution: str, milestone: str, *, yes: bool, dry_
     shown = asyncio.run(_look(config, distribution, milestone))
     if dry_run:
         return worded(shown, config)
-    if not _daemon_runs(config):
+    if not daemon_runs(config):
         raise NoDaemon(f"nobody writes to {config.database.path}")
     if not as_json:
         typer.echo("\n".join(shown.shown(Tokens.of(config.token))) + "\n")
@@ -115,14 +113,6 @@ def submit(config: Config, distribution: str, milestone: str, *, yes: bool, dry_
         "transaction_id": str(answer.get("transaction_id")),
     }
     return worded(shown.model_copy(update=update), config)
-
-
-def _daemon_runs(config: Config) -> bool:
-    try:
-        with only_writer(config.database.path):
-            return False
-    except errors.AlreadyRunning:
-        return True
 
 
 async def _look(config: Config, distribution: str, milestone: str) -> SubmittedRelease:

@@ -18,7 +18,7 @@ from indexer.domain.explaining import Facts, Journaled, Proposal
 from indexer.domain.gates import Stands
 from indexer.domain.judge import Wanted, judge, sponsored
 from indexer.domain.life import Life
-from indexer.domain.submission import UNDER_WAY
+from indexer.domain.submission import IN_THE_CHAIN, UNDER_WAY
 from indexer.errors import IndexerError, SessionBroken
 from indexer.plutus.identity import shown_milestone
 from indexer.status import FollowerStatus, KeeperStatus
@@ -109,7 +109,7 @@ async def explain(config: Config, distribution: str, milestone: str) -> Explanat
     """The chain of reasons. The node is asked where something could be released; what it says is then part of it."""
     async with matter_of(config, distribution, milestone) as matter:
         journal = await releases.by_distribution(matter.premises.db, matter.life.id)
-        under_way = [each for each in journal if each.state in UNDER_WAY]
+        under_way = [each for each in journal if each.state in UNDER_WAY and each.state_output == matter.life.reference]
         others = [(each.id, each.milestone_id) for each in under_way if each.milestone_id != matter.milestone_id]
         gates, proposal = await _looked_at(config, matter, proposes=not under_way)
         reasons = explaining.explain(
@@ -118,7 +118,7 @@ async def explain(config: Config, distribution: str, milestone: str) -> Explanat
                 matter.milestone_id,
                 matter.where.time_ms,
                 gates,
-                [_journaled(each, matter.where) for each in journal if each.milestone_id == matter.milestone_id],
+                [_journaled(each, matter) for each in journal if each.milestone_id == matter.milestone_id],
                 proposal,
                 matter.life.origin is not None and matter.life.origin.policy in matter.premises.scripts,
                 others[0] if others else None,
@@ -171,13 +171,13 @@ def _proposal(drawn: Drawn, allowed: int, premises: Premises) -> Proposal:
     )
 
 
-def _journaled(one: Release, where: Position) -> Journaled:
+def _journaled(one: Release, matter: Matter) -> Journaled:
     transaction = one.landed.transaction_id if one.landed is not None else None
     if transaction is None and one.latest is not None:
         transaction = one.latest.id
     depth = None
     if one.landed is not None and one.landed.height is not None:
-        depth = where.height - one.landed.height
+        depth = matter.where.height - one.landed.height
     return Journaled(
         one.id,
         one.state,
@@ -186,4 +186,5 @@ def _journaled(one: Release, where: Position) -> Journaled:
         depth,
         one.last_error,
         one.retry_ms,
+        one.state not in IN_THE_CHAIN and one.state_output != matter.life.reference,
     )

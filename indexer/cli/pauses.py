@@ -62,12 +62,24 @@ async def resume(config: Config) -> Paused:
 
 
 async def _through(config: Config, kind: Kind, arguments: dict[str, Any]) -> dict[str, Any] | None:
-    """What a running daemon answers; None: there is none."""
+    """What a running daemon answers; None: there is none, or none any more. Raises Unanswered, FileUnusable."""
+    if not daemon_runs(config):
+        return None
+    try:
+        return await ask_daemon(config, kind, arguments)
+    except Unanswered:
+        if daemon_runs(config):
+            raise
+        return None  # it ended while it was asked
+
+
+def daemon_runs(config: Config) -> bool:
+    """Whether somebody writes to the database. Raises DatabaseUnusable."""
     try:
         with only_writer(config.database.path):
-            return None
+            return False
     except errors.AlreadyRunning:
-        return await ask_daemon(config, kind, arguments)
+        return True
 
 
 async def ask_daemon(config: Config, kind: Kind, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Reason:
 @dataclass(frozen=True, slots=True)
 class Journaled:
     """A release of the milestone, as the journal has it. `retry_ms`: left alone until then; `depth`: blocks upon its
-    own."""
+    own. `passed`: what it was to spend is the distribution's output no more, so it stands in nobody's way."""
 
     id: str
     state: ReleaseState
@@ -49,6 +49,7 @@ class Journaled:
     depth: int | None
     last_error: str | None
     retry_ms: int | None
+    passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Facts:
     @property
     def under_way(self) -> Journaled | None:
         """The release whose bytes are sent."""
-        return next((one for one in self.journal if one.state in UNDER_WAY), None)
+        return next((one for one in self.journal if one.state in UNDER_WAY and not one.passed), None)
 
 
 def explain(facts: Facts) -> list[Reason]:
@@ -223,12 +224,14 @@ def _one_of_journal(one: Journaled) -> Reason:
     error = "" if one.last_error is None else f"; last trouble: {one.last_error}"
     by = "" if one.transaction_id is None else f" by transaction {one.transaction_id}"
     told = f"release {one.id} is {_plain(one.state)}{by}{depth}, attempt {one.attempts}{error}"
-    if one.state in IN_THE_CHAIN:
+    if one.state in IN_THE_CHAIN or one.state is ReleaseState.SUPERSEDED:
         return Reason("journal", Standing.DONE, told)
+    if one.passed:
+        return Reason("journal", Standing.DONE, f"{told}; the distribution's output is another one now")
     if one.state is ReleaseState.FAILED:
         hint = "nothing is tried again by itself: look at the error, then `indexer submit-release`"
         return Reason("journal", Standing.BLOCKED, told, hint)
-    return Reason("journal", Standing.DONE if one.state is ReleaseState.SUPERSEDED else Standing.WAITING, told)
+    return Reason("journal", Standing.WAITING, told)
 
 
 def _next(facts: Facts, found: Wanted | Unwanted, reasons: Sequence[Reason]) -> Reason:
@@ -247,8 +250,9 @@ def _next(facts: Facts, found: Wanted | Unwanted, reasons: Sequence[Reason]) -> 
     shut = next((each for each in facts.gates if not each.open), None)
     if shut is not None:
         return Reason("next", Standing.WAITING, f"not released yet: gate {shut.gate}: {shut.reason}", shut.hint)
-    waits = [one.retry_ms for one in facts.journal if one.retry_ms is not None and one.retry_ms > facts.now_ms]
-    if waits and facts.journal[0].state in TO_BE_BUILT:
+    resting = [one.retry_ms or 0 for one in facts.journal if one.state in TO_BE_BUILT and not one.passed]
+    waits = [until_ms for until_ms in resting if until_ms > facts.now_ms]
+    if waits:
         return Reason("next", Standing.WAITING, f"it is tried again at {iso(max(waits))}")
     told = "it is released with the keeper's next round: within seconds, or within the hour if it failed before"
     return Reason("next", Standing.OK, told)

@@ -39,7 +39,7 @@ def paused(data: Path) -> Note | None:
         with (data / _NAME).open("rb") as file:
             raw = file.read(_MOST_BYTES)
     except FileNotFoundError:
-        if not os.path.lexists(data / _NAME):
+        if not (data / _NAME).is_symlink():  # a file that is there now was made a moment later
             return None
         return Note(None, "its file is a link to nothing")
     except OSError as error:

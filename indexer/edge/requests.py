@@ -25,6 +25,7 @@ _MOST_BYTES: Final = 65_536
 _FORGOTTEN_MS: Final = 3_600_000  # answers that nobody fetched
 _NAME: Final = re.compile(r"[0-9]{13}-[0-9a-f]{16}", re.ASCII)
 _ANSWER: Final = re.compile(r"[0-9]{13}-[0-9a-f]{16}\.answer", re.ASCII)
+_HALF: Final = re.compile(r"\.([0-9]{13})-[0-9a-f]{16}(\.answer)?\.json\.[0-9]+", re.ASCII)
 
 
 class Unanswered(IndexerError):
@@ -63,15 +64,20 @@ def leave(data: Path, kind: Kind, arguments: Mapping[str, Any], now_ms: int, wai
 
 
 async def answer_to(data: Path, request: Request, wait_s: float = WAIT_S) -> Mapping[str, Any]:
-    """What the daemon answers; both files are gone then. Raises Unanswered, FileUnusable."""
+    """What the daemon answers; both files are gone then. Whoever does not wait any longer takes the request back.
+
+    Raises Unanswered, FileUnusable.
+    """
     path = _folder(data) / f"{request.id}.answer.json"
     try:
         async with asyncio.timeout(wait_s):
             while not await asyncio.to_thread(path.exists):  # noqa: ASYNC110 -- another process makes it
                 await asyncio.sleep(_LOOK_EVERY_S)
     except TimeoutError as error:
-        _tidy(_folder(data) / f"{request.id}.json")
         raise Unanswered(f"the daemon did not answer within {wait_s:g} s") from error
+    finally:
+        # Before the answer goes: a request without one waits to be carried out.
+        _tidy(_folder(data) / f"{request.id}.json")
     found = _read(path)
     _delete(path)
     if not isinstance(found, dict):
@@ -93,17 +99,25 @@ def look(data: Path, now_ms: int) -> Look:
     """What is asked for. Raises FileUnusable."""
     folder = _folder(data)
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
+        found = sorted(entry.name for entry in os.scandir(folder))
     except FileNotFoundError:
         return Look()
     except OSError as error:
         raise errors.FileUnusable(f"cannot read {folder}: {error.strerror}") from error
     waiting, unreadable, late = [], [], []
+    for name in found:
+        if (half := _HALF.fullmatch(name)) is not None and int(half[1]) + _FORGOTTEN_MS < now_ms:
+            _tidy(folder / name)  # whoever wrote it was killed
+    names = [name for name in found if name.endswith(".json")]
+    answered = {name.removesuffix(".answer.json") for name in names if name.endswith(".answer.json")}
     for name in names:
         stem, path = name.removesuffix(".json"), folder / name
         if _ANSWER.fullmatch(stem):
             if int(stem[:13]) + _FORGOTTEN_MS < now_ms:
                 _tidy(path)  # whoever asked has gone
+            continue
+        if stem in answered:
+            _tidy(path)  # the daemon was killed between the answer and this
             continue
         request = _request(path, stem) if _NAME.fullmatch(stem) else None
         if request is None:

@@ -3,7 +3,8 @@
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -184,6 +185,20 @@ def test_a_daemon_that_does_not_answer_leaves_it_paused_all_the_same(
     assert refused["message"].startswith("it is paused, but the daemon did not answer")
     assert here.do("resume")["was"] is True
     assert list((here.folder / "data" / "requests").iterdir()) == []
+
+
+def test_a_daemon_that_ends_while_it_is_asked_leaves_it_to_the_command(
+    here: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.do("pause")
+    monkeypatch.setattr("indexer.edge.requests.answer_to.__defaults__", (0.5,))
+    with ExitStack() as stack:
+        stack.enter_context(only_writer(here.folder / "db.sqlite"))
+        ends = Timer(0.1, stack.pop_all().close)
+        ends.start()
+        assert here.do("resume") == {"paused": False, "was": True, "reason": None, "by": "command"}
+        ends.join()
+    assert not (here.folder / "data" / "paused").exists()
 
 
 def test_a_release_is_sent_by_a_daemon_alone_and_agreed_to(here: Town) -> None:

@@ -26,6 +26,16 @@ ORACLES: Final = tuple(public(f"oracle {number}") for number in range(3))
 OPEN: Final = tuple(Stands(gate, True, f"{gate} is well") for gate in Gate)
 GAINS: Final = Proposal("ab" * 32, 2, -300_000, 0, False, 900)
 TX: Final = "cd" * 32
+NOT_PAID: Final = [
+    ReleaseState.INTENDED,
+    ReleaseState.BUILT,
+    ReleaseState.SUBMITTED,
+    ReleaseState.EXPIRED,
+    ReleaseState.REFUSED,
+    ReleaseState.SUPERSEDED,
+    ReleaseState.ROLLED_BACK,
+    ReleaseState.FAILED,
+]
 
 
 def promised(number: int, milestone: bytes = b"m1", vesting: int = NOON) -> Allocation:
@@ -285,6 +295,16 @@ def test_what_failed_for_good_is_for_people_to_look_at() -> None:
     assert "last trouble: 3117 unknown" in last.sentence
     assert last.hint is not None
     assert "submit-release" in last.hint
+
+
+@pytest.mark.parametrize("state", NOT_PAID)
+def test_a_release_out_of_an_output_that_is_no_more_stands_in_nobodys_way(state: ReleaseState) -> None:
+    """A fork gave the distribution another output: what was to spend the old one is history."""
+    known = facts(life(0, 1), journal=(journaled(state, passed=True, retry_ms=NOON + 5000),))
+    ((standing, told),) = about("journal", explain(known))
+    assert standing == "done"
+    assert told.endswith("is another one now") is (state.value != "superseded")
+    assert conclusion(known)[0] == "ok"
 
 
 def test_a_rival_that_was_first_is_no_trouble() -> None:

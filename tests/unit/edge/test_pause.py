@@ -3,12 +3,15 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from indexer import errors
 from indexer.edge.pause import Note, pause, paused, resume
+from tests.support.crashes import killed_at_each_step
 
 NEW_YEAR_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 
@@ -104,3 +107,52 @@ def test_a_full_disk_is_told_and_leaves_no_half_of_a_file(tmp_path: Path, monkey
     with pytest.raises(errors.FileUnusable, match="No space left on device"):
         pause(tmp_path, NEW_YEAR_MS, None)
     assert list(tmp_path.iterdir()) == []
+
+
+IMPORTS = "from pathlib import Path\nfrom indexer.edge.pause import pause, paused, resume"
+
+
+def test_a_kill_anywhere_leaves_a_whole_pause_or_none(tmp_path: Path) -> None:
+    """It begins with one of the steps, never to be taken back by a later one; whoever pauses again is heard."""
+    seen = []
+    for number in killed_at_each_step(
+        IMPORTS, lambda n: f"pause(Path({str(tmp_path / str(n))!r}), {NEW_YEAR_MS}, 'x')"
+    ):
+        folder = tmp_path / str(number)
+        seen.append(paused(folder))
+        assert pause(folder, NEW_YEAR_MS + 1, "again") == (seen[-1] or Note(NEW_YEAR_MS + 1, "again"))
+    first = seen.index(Note(NEW_YEAR_MS, "x"))
+    assert 0 < first < len(seen)
+    assert set(seen[:first]) == {None}
+    assert set(seen[first:]) == {Note(NEW_YEAR_MS, "x")}
+
+
+def test_a_kill_anywhere_leaves_a_pause_whole_until_it_is_ended(tmp_path: Path) -> None:
+    def work(number: int) -> str:
+        folder = tmp_path / str(number)
+        pause(folder, NEW_YEAR_MS, "x")
+        return f"resume(Path({str(folder)!r}))"
+
+    seen = [paused(tmp_path / str(number)) for number in killed_at_each_step(IMPORTS, work)]
+    assert seen[0] == Note(NEW_YEAR_MS, "x")
+    assert seen[-1] is None
+    assert set(seen) == {Note(NEW_YEAR_MS, "x"), None}
+
+
+def test_who_looks_while_another_process_pauses_and_resumes_sees_all_of_it_or_nothing(tmp_path: Path) -> None:
+    work = f"""
+{IMPORTS}
+folder = Path({str(tmp_path)!r})
+for number in range(200):
+    pause(folder, number, "x" * 2000)
+    resume(folder)
+(folder / "over").touch()
+"""
+    other = subprocess.Popen([sys.executable, "-c", work])
+    seen = set()
+    while other.poll() is None:
+        seen.add(paused(tmp_path))
+    assert other.returncode == 0
+    assert (tmp_path / "over").exists()
+    assert seen <= {None} | {Note(number, "x" * 2000) for number in range(200)}
+    assert len(seen) > 2

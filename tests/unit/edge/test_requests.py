@@ -4,6 +4,8 @@ import asyncio
 import errno
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from indexer import errors
 from indexer.edge import requests
 from indexer.edge.requests import Kind, Look, Request, Unanswered
+from tests.support.crashes import killed_at_each_step
 
 NOON_MS = 1_700_000_000_000
 
@@ -66,6 +69,17 @@ async def test_who_waited_in_vain_takes_the_request_back(tmp_path: Path) -> None
     left = requests.leave(tmp_path, Kind.RELEASE, {}, NOON_MS)
     with pytest.raises(Unanswered, match=r"within 0\.01 s"):
         await requests.answer_to(tmp_path, left, 0.01)
+    assert files(tmp_path) == []
+
+
+async def test_who_is_interrupted_takes_the_request_back(tmp_path: Path) -> None:
+    """Whoever presses Ctrl-C does not want it any more."""
+    left = requests.leave(tmp_path, Kind.RELEASE, {}, NOON_MS)
+    asking = asyncio.create_task(requests.answer_to(tmp_path, left, 30))
+    await asyncio.sleep(0.01)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
     assert files(tmp_path) == []
 
 
@@ -149,3 +163,80 @@ def test_what_cannot_be_listed_is_told(tmp_path: Path) -> None:
         requests.look(tmp_path, NOON_MS)
     with pytest.raises(errors.FileUnusable):
         requests.answer(tmp_path, Request(GOOD, Kind.PAUSE, {}, NOON_MS), {})
+
+
+IMPORTS = "from pathlib import Path\nfrom indexer.edge import requests\nfrom indexer.edge.requests import Kind, Request"
+
+
+def test_a_kill_anywhere_leaves_a_whole_request_or_none(tmp_path: Path) -> None:
+    """And what was begun of one is gone after an hour."""
+
+    def work(number: int) -> str:
+        return f"requests.leave(Path({str(tmp_path / str(number))!r}), Kind.PAUSE, {{'reason': 'x'}}, {NOON_MS})"
+
+    waiting = []
+    for number in killed_at_each_step(IMPORTS, work):
+        look = requests.look(tmp_path / str(number), NOON_MS)
+        assert (look.unreadable, look.late) == ((), ())
+        waiting.append([(one.kind, one.arguments) for one in look.waiting])
+        requests.look(tmp_path / str(number), NOON_MS + 3_600_001)
+        assert not (tmp_path / str(number) / "requests").exists() or files(tmp_path / str(number)) == []
+    assert len(waiting) >= 4  # the folder, the file, its sync, its name
+    assert all(found == [] for found in waiting)  # its name is the last step: a kill before that leaves nothing to do
+
+
+async def test_a_kill_anywhere_in_an_answer_leaves_the_request_or_an_answer_to_it(tmp_path: Path) -> None:
+    """Once there is an answer, it is not carried out again, whoever looks first."""
+
+    def work(number: int) -> str:
+        folder = tmp_path / str(number)
+        left = requests.leave(folder, Kind.RESUME, {}, NOON_MS)
+        again = f"Request({left.id!r}, Kind.RESUME, {{}}, {left.until_ms})"
+        return f"requests.answer(Path({str(folder)!r}), {again}, {{'done': True}})"
+
+    answered = []
+    for number in killed_at_each_step(IMPORTS, work):
+        folder = tmp_path / str(number)
+        there = any(name.endswith(".answer.json") for name in files(folder) if not name.startswith("."))
+        answered.append(there)
+        waiting = requests.look(folder, NOON_MS).waiting
+        assert len(waiting) == (not there)
+        if there:
+            (name,) = [name for name in files(folder) if name.endswith(".answer.json")]
+            asked = Request(name.removesuffix(".answer.json"), Kind.RESUME, {}, NOON_MS)
+            assert await requests.answer_to(folder, asked, 5) == {"done": True}
+            assert files(folder) == []
+    assert answered == sorted(answered)
+    assert set(answered) == {False, True}
+
+
+async def test_an_answer_that_is_fetched_takes_a_request_along_that_was_left_behind(tmp_path: Path) -> None:
+    """The daemon was killed after it answered."""
+    left = requests.leave(tmp_path, Kind.RELEASE, {}, NOON_MS)
+    (tmp_path / "requests" / f"{left.id}.answer.json").write_text('{"state": "submitted"}')
+    assert await requests.answer_to(tmp_path, left, 5) == {"state": "submitted"}
+    assert requests.look(tmp_path, NOON_MS) == Look()
+
+
+def test_processes_that_ask_at_once_get_each_its_own_answer(tmp_path: Path) -> None:
+    """Four that ask ten times each; one that answers. Each request is seen until it is answered, and never after."""
+    work = f"""
+import asyncio, sys
+{IMPORTS}
+for number in range(10):
+    words = f"{{sys.argv[1]}} {{number}}"
+    left = requests.leave(Path({str(tmp_path)!r}), Kind.PAUSE, {{"reason": words}}, {NOON_MS})
+    answer = asyncio.run(requests.answer_to(Path({str(tmp_path)!r}), left, 60))
+    assert answer == {{"heard": words}}, answer
+"""
+    asking = [subprocess.Popen([sys.executable, "-c", work, name]) for name in "abcd"]
+    heard = []
+    while any(one.poll() is None for one in asking):
+        look = requests.look(tmp_path, NOON_MS)
+        assert (look.unreadable, look.late) == ((), ())
+        for request in look.waiting:
+            heard.append(request.arguments["reason"])
+            requests.answer(tmp_path, request, {"heard": request.arguments["reason"]})
+    assert [one.returncode for one in asking] == [0] * 4
+    assert sorted(heard) == [f"{name} {number}" for name in "abcd" for number in range(10)]
+    assert files(tmp_path) == []

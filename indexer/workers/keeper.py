@@ -181,6 +181,7 @@ class Keeper:
         async with snapshot(db):  # between two looks the follower may have moved
             where = await self._at.position()
             unsettled = await releases.unsettled(db)
+            self._at.status.releases = Counter(str(each.state) for each in unsettled)
             if not unsettled or where is None or await events.recovering(db):
                 return
             sights = await releases.sights(db)

@@ -210,11 +210,13 @@ class Releaser:
 
     async def _split(self, chain: Chain, pocket: Pocket, where: Position) -> None:
         """Make the coin that backs scripts out of a larger one, once. Until a block has it, the gate is shut."""
-        coin = pocket.to_split
-        if coin is None or await releases.splits(self._at.db, where.slot) or self._at.rules.dry_run:
+        coin, policy = pocket.to_split, next(iter(self._at.scripts), None)
+        if coin is None or policy is None or self._at.rules.dry_run:
+            return
+        if await releases.splits(self._at.db, where.slot):
             return
         assert self._at.signer is not None
-        around = self._around(chain, next(iter(self._at.scripts)), where)
+        around = self._around(chain, policy, where)
         try:
             drawn = await split(self._at.needed, coin, around, pocket.address, chain.node.evaluate)
             sent = journaled(drawn, await sign(drawn, self._at.signer, drawn.fee), 1)

@@ -141,3 +141,12 @@ def give_tokens(yard: Yard, kinds: int, lovelace: int = 60 * ADA) -> None:
     )
     yard.node.submit(written(spending))
     yard.node.make_block()
+
+
+async def test_without_a_contract_nothing_is_split_and_nothing_breaks(tmp_path: Path) -> None:
+    async with grounds() as (yard, server):
+        yard.pay(NEW.address, 1_000 * ADA)
+        it = House(yard, server, tmp_path, wallet=NEW, follows=False)
+        async with it.opened():
+            await it.block()
+            assert [coin.output.lovelace for coin in yard.coins_at(NEW.address)] == [1_000 * ADA]

@@ -66,6 +66,7 @@ class House:
     folder: Path
     rules: Rules = RULES
     wallet: Wallet = KEEPER
+    follows: bool = True  # whether its configuration names the contract
     follower: Follower | None = None
     keeper: Keeper | None = None
     status: KeeperStatus = field(default_factory=KeeperStatus)
@@ -84,6 +85,7 @@ class House:
         """Follower and keeper on the files that are there, until the context ends."""
         network = network_of("devnet")
         contract = self.yard.contract
+        named = None if self.yard.reference is None else self.yard.reference.reference
         url = f"ws://127.0.0.1:{self.server.port}"
         async with AsyncExitStack() as stack:
             db = await stack.enter_async_context(opened(self.path))
@@ -107,11 +109,7 @@ class House:
             at = Premises(
                 journal,
                 network,
-                {
-                    contract.hash: Script(
-                        contract, None if self.yard.reference is None else self.yard.reference.reference
-                    )
-                },
+                {contract.hash: Script(contract, named)} if self.follows else {},
                 self.rules,
                 self.signer,
                 self.wallet.address,

@@ -138,6 +138,21 @@ def test_a_request_that_is_being_written_is_not_seen(tmp_path: Path) -> None:
     assert requests.look(tmp_path, NOON_MS) == Look()
 
 
+def test_a_request_that_is_taken_back_while_it_is_looked_at_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests.leave(tmp_path, Kind.RELEASE, {}, NOON_MS)
+    read = requests._read
+
+    def too_late(path: Path) -> object:
+        path.unlink()
+        return read(path)
+
+    monkeypatch.setattr(requests, "_read", too_late)
+    assert requests.look(tmp_path, NOON_MS) == Look()
+    assert files(tmp_path) == []
+
+
 def test_answers_that_nobody_fetched_go_after_an_hour(tmp_path: Path) -> None:
     left = requests.leave(tmp_path, Kind.PAUSE, {}, NOON_MS)
     requests.answer(tmp_path, left, {})

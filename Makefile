@@ -27,7 +27,7 @@ $(READY): requirements/dev.lock pyproject.toml hatch_build.py indexer/ogmios/sca
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-demo: $(READY)  ## make a promise on a devnet, have it attested until the quorum is met, and show it
+demo: $(READY)  ## a promise on a devnet: funded, attested, paid by the keeper, paid again after a fork
 	@$(BIN)/indexer demo
 
 SEED ?= 1

@@ -1,4 +1,4 @@
-"""Events of distributions as models: what `indexer.domain.events` makes, as the view `events` and messages tell it."""
+"""Events as models: what `indexer.domain.events` and the keeper make, as the view `events` and messages tell it."""
 
 from typing import Annotated, Any, Literal
 
@@ -128,6 +128,42 @@ class DistributionEnded(_Event):
     data: EndedData
 
 
+class AttemptData(_Part):
+    """A turn of a release of ours: its id in the journal, how often it had been set out with, and why it turned."""
+
+    release_id: str
+    attempt: int
+    transaction_id: str | None
+    allocations: tuple[int, ...]
+    reason: str
+
+
+class ReleaseTurned(_Event):
+    """The keeper sent a release, or something became of it."""
+
+    type: Literal[
+        "release.submitted", "release.in_block", "release.confirmed", "release.rolled_back", "release.failed"
+    ]
+    milestone_id: str
+    data: AttemptData
+
+
+class GateData(_Part):
+    """A gate of the keeper's that is shut, and why."""
+
+    gate: str
+    reason: str
+
+
+class KeeperHeld(_Event):
+    """Something is due, and the keeper's wallet is low, or one of its gates has been shut for ten minutes."""
+
+    type: Literal["wallet.low", "keeper.paused"]
+    distribution_id: None = None  # type: ignore[assignment]  # it is about no distribution
+    milestone_id: None = None
+    data: GateData
+
+
 AnyEvent = Annotated[
     DistributionCreated
     | AttestationAccepted
@@ -135,7 +171,9 @@ AnyEvent = Annotated[
     | QuorumMet
     | MilestoneReleased
     | DistributionCompleted
-    | DistributionEnded,
+    | DistributionEnded
+    | ReleaseTurned
+    | KeeperHeld,
     Field(discriminator="type"),
 ]
 

@@ -270,7 +270,7 @@ async def test_init_writes_a_configuration_once_and_checks_what_it_names(tmp_pat
         assert other.returncode == 1
 
 
-def test_the_demo_tells_a_story_that_ends_with_a_quorum_and_a_database(tmp_path: Path) -> None:
+def test_the_demo_tells_a_story_that_ends_with_a_payment_and_a_database(tmp_path: Path) -> None:
     """Twice in the same directory, whatever the environment says; exit 0."""
     demo = [*INDEXER, "demo", "--directory", str(tmp_path / "demo")]
     environment = os.environ | {"INDEXER__OGMIOS__URL": "ws://127.0.0.1:9"}
@@ -278,7 +278,26 @@ def test_the_demo_tells_a_story_that_ends_with_a_quorum_and_a_database(tmp_path:
     first, second = told["distribution"]["milestones"]
     assert (first["quorum_status"], first["signatures_valid"]) == ("met", 2)
     assert (second["quorum_status"], second["signatures_valid"]) == ("pending", 0)
-    assert sorted(one["source"] for one in first["signatures"]) == ["chain", "local"]
+    valid = [one["source"] for one in first["signatures"] if one["verdict"] == "valid"]
+    assert sorted(valid) == ["chain", "local"]
+    assert (first["amount_paid"], second["amount_paid"]) == (65_000_000, 0)
+    # Each payout carries an ada; the keeper gained, after all that it paid.
+    held = {one["whom"]: one["lovelace"] for one in told["holdings"]}
+    assert (held["beneficiary 1"], held["beneficiary 2"]) == (26_000_000, 41_000_000)
+    assert held["keeper"] > 100_000_000
+    assert [step["to_state"] for step in told["release"]["steps"]] == [
+        "intended",
+        "built",
+        "submitted",
+        "in_block",
+        "rolled_back",
+        "submitted",
+        "in_block",
+        "confirmed",
+    ]
+    happened = [(one["type"], one["finality"]) for one in told["distribution"]["events"]]
+    assert happened.count(("milestone.released", "retracted")) == 1
+    assert happened[-1] == ("release.confirmed", "final")
     assert told["seconds"] < 60
     amounts = [
         row["amount"] for row in select(Path(told["database"]), "SELECT amount FROM allocations ORDER BY amount")

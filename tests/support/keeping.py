@@ -18,6 +18,7 @@ from indexer.edge import ogmios
 from indexer.edge.builder.intents import Publish
 from indexer.edge.builder.signing import Witness, sign
 from indexer.edge.node import node as node_session
+from indexer.plutus.blueprint import Blueprint
 from indexer.plutus.datum import Attestation, Distribution
 from indexer.plutus.identity import message_to_sign
 from indexer.status import FollowerStatus, KeeperStatus
@@ -28,7 +29,7 @@ from indexer.workers.keeper import Keeper
 from indexer.workers.premises import Premises, Rules, Script
 from tests.support.following import IMPATIENT, select, until
 from tests.support.spending import Wallet
-from tests.support.yard import HANDS, KEEPER, ORACLES, OWNER, Hand, Yard, furnished, id_of
+from tests.support.yard import BLUEPRINT, HANDS, KEEPER, ORACLES, OWNER, Hand, Yard, furnished, id_of
 
 RULES: Final = Rules(
     enabled=True,
@@ -170,9 +171,9 @@ class House:
 
 
 @asynccontextmanager
-async def grounds() -> AsyncIterator[tuple[Yard, OgmiosServer]]:
+async def grounds(contract: Blueprint = BLUEPRINT) -> AsyncIterator[tuple[Yard, OgmiosServer]]:
     """A yard, served."""
-    yard = await furnished()
+    yard = await furnished(contract=contract)
     async with serve(yard.node) as server:
         yield yard, server
 

@@ -180,10 +180,10 @@ class Yard:
         return ledger_state.coins(json.dumps(shown_utxo(utxo)).encode())  # type: ignore[arg-type]
 
 
-async def furnished(*, deployed: bool = True) -> Yard:
+async def furnished(*, deployed: bool = True, contract: Blueprint = BLUEPRINT) -> Yard:
     """A yard whose funder has ada and two coins with the token, one of them with another token beside it, and whose
     keeper and oracle's owner have two coins of ada each."""
-    yard = Yard()
+    yard = Yard(contract=contract)
     first = yard.pay(FUNDER.address, 30_000_000_000_000)
     given = Given(Reference(*_pair(first)), paid(FUNDER.address, 30_000_000_000_000))
     token, other = Asset(TOKEN.policy_id, TOKEN.asset_name), Asset(OTHER.policy_id, OTHER.asset_name)
@@ -271,7 +271,7 @@ def least_fee(raw: bytes, script_bytes: int) -> int:
 def within_two_percent(raw: bytes, built: Built) -> bool:
     """Whether the fee is enough, and at most 2 % more."""
     carried = [*([] if built.reference is None else [built.reference]), *built.inputs]
-    least = least_fee(raw, sum(coin.output.script is not None for coin in carried) * len(BLUEPRINT.script))
+    least = least_fee(raw, sum(coin.output.script is not None for coin in carried) * len(built.around.contract.script))
     return least <= built.fee <= least * 1.02
 
 

@@ -159,7 +159,6 @@ class House:
         await self.stop()
         async with opened(self.path) as db:
             await rebuild(db)
-        self.high = -1
         await self.start()
 
     async def caught_up(self) -> None:

@@ -141,9 +141,7 @@ class AttemptData(_Part):
 class ReleaseTurned(_Event):
     """The keeper sent a release, or something became of it."""
 
-    type: Literal[
-        "release.submitted", "release.in_block", "release.confirmed", "release.rolled_back", "release.failed"
-    ]
+    type: Literal["release.submitted", "release.in_block", "release.confirmed", "release.rolled_back", "release.failed"]
     milestone_id: str
     data: AttemptData
 

@@ -96,6 +96,7 @@ class Releaser:
     def __init__(self, at: Premises, sender: Sender) -> None:
         self._at, self._sender = at, sender
         self._alone: dict[tuple[str, str], _Alone] = {}
+        self._more = False  # whether something of a round is to be done once more at once
         self.stopping = False
 
     async def release(self, node: Node, where: Position, due: list[Due]) -> Outcome:
@@ -107,6 +108,7 @@ class Releaser:
         room = MOST_UNDER_WAY - sum(each.state in UNDER_WAY for each in unsettled)
         ready, chain, pocket = self._ready(due), None, None
         ends = asyncio.get_running_loop().time() + ROUND_S
+        self._more = False
         while ready and room > 0:
             some, ready = ready[:_JUDGED_AT_ONCE], ready[_JUDGED_AT_ONCE:]
             for wanted in await self._wanted(unsettled, where, some):
@@ -120,7 +122,7 @@ class Releaser:
                     return Outcome([], rests_until_ms=None)
                 if room > 0:
                     room -= await self._try(chain, pocket, wanted, where)
-        return Outcome([], rests_until_ms=await self._next_ms())
+        return Outcome([], rests_until_ms=None if self._more else await self._next_ms())
 
     async def _next_ms(self) -> int:
         """When something is to be tried again, should no block come before (POSIX milliseconds)."""
@@ -246,7 +248,10 @@ class Releaser:
             if drawn is not None and self._at.rules.dry_run:
                 self._leave_alone(wanted, f"a dry run: {drawn.built.id.hex()} would be sent")
             elif drawn is not None:
-                await self._make(chain, pocket, drawn, where)
+                made = await self._make(chain, pocket, drawn, where)
+                # Refused, and to be built anew at once: the network may have other parameters now.
+                again = made.state is ReleaseState.REFUSED and (made.retry_ms or 0) <= self._at.now_ms()
+                self._more = self._more or again
                 return True
         except SessionBroken:
             raise

@@ -3,7 +3,7 @@ still until it is told to move. Nothing waits: whoever tests says when blocks co
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,10 +44,11 @@ TIMEOUT_S: Final = 5.0
 
 @dataclass
 class Signer:
-    """The keeper's key, which counts how often it signs."""
+    """The keeper's key, which counts how often it signs. `after` the next signature, something may happen."""
 
     hand: Hand
     signed: list[bytes] = field(default_factory=list)
+    after: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def public(self) -> bytes:
@@ -55,7 +56,10 @@ class Signer:
 
     async def sign(self, transaction: bytes) -> Witness:
         self.signed.append(transaction)
-        return sign(transaction, self.hand)
+        witness = sign(transaction, self.hand)
+        while self.after:
+            self.after.pop()()
+        return witness
 
 
 @dataclass

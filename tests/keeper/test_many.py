@@ -2,11 +2,14 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from tests.support.keeping import House, attested, house, promised
-from tests.support.spending import Wallet
-from tests.support.yard import Yard, allocation, terms
+from indexer.plutus.blueprint import Blueprint
+from tests.support.keeping import House, attested, grounds, house, promised
+from tests.support.spending import Wallet, plutus_hash
+from tests.support.twin import twin
+from tests.support.yard import BLUEPRINT, Yard, allocation, terms
 
 COUNT = int(os.environ.get("INDEXER_TEST_RELEASES", "45"))
 
@@ -65,3 +68,20 @@ async def test_two_keepers_pay_each_milestone_once_and_waste_nothing(tmp_path: P
             for each in (it, other):
                 gained = sum(-row["cost"] for row in each.releases() if row["state"] != "superseded")
                 assert each.wealth == before[each.wallet] + gained  # not a lovelace more was lost
+
+
+async def test_distributions_of_two_contracts_are_released_by_one_keeper(tmp_path: Path) -> None:
+    """The script of one is published; that of the other travels along."""
+    script = twin(BLUEPRINT.script)
+    other = Blueprint(script, plutus_hash(script))
+    async with grounds() as (yard, server):
+        old = replace(yard, contract=other, reference=None)
+        it = House(yard, server, tmp_path, also=(other,))
+        async with it.opened():
+            for each in (yard, old):
+                made = await promised(each, terms(allocation(1, 700)))
+                await attested(each, made, b"m1", 0, 1)
+            for _ in range(3):
+                await it.block()
+            assert len(it.releases()) == 2
+            assert set(it.states()) <= {"in_block", "confirmed"}

@@ -1,5 +1,7 @@
 """Distributions that a stranger makes to live on keepers: nothing leaves the wallet."""
 
+import sqlite3
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,3 +108,39 @@ async def test_the_limit_of_a_day_counts_what_left_the_wallet_also_in_a_new_data
             for _ in range(3):
                 await it.block()
             assert len(it.releases()) == min(paid, 4 - paid)
+
+
+async def test_thousands_that_pay_nobody_do_not_delay_an_honest_one(tmp_path: Path) -> None:
+    """They stand in the database as the follower writes them; each would be due, and comes first."""
+    async with house(tmp_path) as it:
+        strange = await promised(it.yard, free(keeper_fee_per_payout=1))
+        await attested(it.yard, strange, b"m1", 0, 1)
+        honest = await promised(it.yard, HONEST)
+        await it.round()
+        multiply(it.path, strange, 5_000)
+        await attested(it.yard, honest, b"m1", 0, 1)
+        await it.caught_up()
+        begun = time.monotonic()
+        while it.releases() == []:
+            await it.round()
+        took = time.monotonic() - begun
+        print(f"behind 5,000 of them, released within {took:.1f} s")
+        (row,) = it.releases()
+        assert row["distribution_id"] == honest.hex()
+        assert took < 60
+
+
+def multiply(path: Path, distribution_id: bytes, count: int) -> None:
+    """So many more distributions like this one, under other ids."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("BEGIN")
+    for table in ("distribution", "state_output", "allocation", "milestone", "signature"):
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})") if row[1] != "signature_id"]
+        taken = ", ".join("?2" if name == "distribution_id" else name for name in columns)
+        if table == "state_output":
+            taken = taken.replace("transaction_id", "?2", 1)
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {taken} FROM {table} WHERE distribution_id = ?1"
+        names = [(distribution_id.hex(), number.to_bytes(32, "big").hex()) for number in range(count)]
+        db.executemany(statement, names)
+    db.execute("COMMIT")
+    db.close()

@@ -72,6 +72,7 @@ class House:
     rules: Rules = RULES
     wallet: Wallet = KEEPER
     follows: bool = True  # whether its configuration names the contract
+    also: tuple[Blueprint, ...] = ()  # further contracts that it names
     follower: Follower | None = None
     keeper: Keeper | None = None
     status: KeeperStatus = field(default_factory=KeeperStatus)
@@ -91,6 +92,7 @@ class House:
         network = network_of("devnet")
         contract = self.yard.contract
         named = None if self.yard.reference is None else self.yard.reference.reference
+        scripts = {contract.hash: Script(contract, named), **{each.hash: Script(each, None) for each in self.also}}
         url = f"ws://127.0.0.1:{self.server.port}"
         async with AsyncExitStack() as stack:
             db = await stack.enter_async_context(opened(self.path))
@@ -98,6 +100,7 @@ class House:
             status = FollowerStatus()
             watched: list[Watch] = [
                 CredentialWatch(contract.hash),
+                *(CredentialWatch(each.hash) for each in self.also),
                 CredentialWatch(self.wallet.hash, CredentialKind.KEY),
             ]
             self.follower = Follower(
@@ -105,7 +108,7 @@ class House:
                 partial(ogmios.session, url, {}, TIMEOUT_S),
                 network,
                 watched,
-                contracts=[contract.hash],
+                contracts=[contract.hash, *(each.hash for each in self.also)],
                 status=status,
                 pace=IMPATIENT,
                 adopt=Adopt(db, lambda: node_session(url, {}, TIMEOUT_S), self.wallet.address),
@@ -114,7 +117,7 @@ class House:
             at = Premises(
                 journal,
                 network,
-                {contract.hash: Script(contract, named)} if self.follows else {},
+                scripts if self.follows else {},
                 self.rules,
                 self.signer,
                 self.wallet.address,

@@ -14,7 +14,7 @@ from indexer.cli.outputs import Output
 from indexer.cli.reaching import connector
 from indexer.config import Config
 from indexer.domain import explaining
-from indexer.domain.explaining import Facts, Journaled, Proposal
+from indexer.domain.explaining import Facts, Journaled, Proposal, Reason
 from indexer.domain.gates import Stands
 from indexer.domain.judge import Wanted, judge, sponsored
 from indexer.domain.life import Life
@@ -28,6 +28,7 @@ from indexer.workers.making import Drawn
 from indexer.workers.premises import Position, Premises
 from indexer.workers.releaser import Releaser
 from indexer.workers.sender import Sender
+from indexer.workers.sending import Connect
 
 
 class ReasonTold(Output):
@@ -108,22 +109,7 @@ async def _follower(db: Connection) -> FollowerStatus:
 async def explain(config: Config, distribution: str, milestone: str) -> Explanation:
     """The chain of reasons. The node is asked where something could be released; what it says is then part of it."""
     async with matter_of(config, distribution, milestone) as matter:
-        journal = await releases.by_distribution(matter.premises.db, matter.life.id)
-        under_way = [each for each in journal if each.state in UNDER_WAY and each.state_output == matter.life.reference]
-        others = [(each.id, each.milestone_id) for each in under_way if each.milestone_id != matter.milestone_id]
-        gates, proposal = await _looked_at(config, matter, proposes=not under_way)
-        reasons = explaining.explain(
-            Facts(
-                matter.life,
-                matter.milestone_id,
-                matter.where.time_ms,
-                gates,
-                [_journaled(each, matter) for each in journal if each.milestone_id == matter.milestone_id],
-                proposal,
-                matter.life.origin is not None and matter.life.origin.policy in matter.premises.scripts,
-                others[0] if others else None,
-            )
-        )
+        reasons = await reasons_of(matter, connector(config))
         told = [
             ReasonTold(topic=each.topic, standing=str(each.standing), sentence=each.sentence, hint=each.hint)
             for each in reasons
@@ -137,14 +123,34 @@ async def explain(config: Config, distribution: str, milestone: str) -> Explanat
         )
 
 
-async def _looked_at(config: Config, matter: Matter, *, proposes: bool) -> tuple[list[Stands], Proposal | str | None]:
+async def reasons_of(matter: Matter, connect: Connect) -> list[Reason]:
+    """The chain of reasons, gathered."""
+    journal = await releases.by_distribution(matter.premises.db, matter.life.id)
+    under_way = [each for each in journal if each.state in UNDER_WAY and each.state_output == matter.life.reference]
+    others = [(each.id, each.milestone_id) for each in under_way if each.milestone_id != matter.milestone_id]
+    gates, proposal = await _looked_at(connect, matter, proposes=not under_way)
+    return explaining.explain(
+        Facts(
+            matter.life,
+            matter.milestone_id,
+            matter.where.time_ms,
+            gates,
+            [_journaled(each, matter) for each in journal if each.milestone_id == matter.milestone_id],
+            proposal,
+            matter.life.origin is not None and matter.life.origin.policy in matter.premises.scripts,
+            others[0] if others else None,
+        )
+    )
+
+
+async def _looked_at(connect: Connect, matter: Matter, *, proposes: bool) -> tuple[list[Stands], Proposal | str | None]:
     """The gates, and the transaction that would be sent; the node is asked only where something is due."""
     premises, found = matter.premises, matter.found
     if not isinstance(found, Wanted):
         return await premises.gates(matter.where), None
     proposal: Proposal | str | None = None
     try:
-        async with connector(config)() as node:
+        async with connect() as node:
             premises.major = (await node.parameters()).major
             if proposes and premises.address is not None and found.policy in premises.scripts:
                 try:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from indexer.chain.block import OutputReference
 from tests.chaos import people
+from tests.chaos.explained import explained
 from tests.chaos.house import House
 from tests.chaos.reading import Surviving
 from tests.contract.terms import Reference
@@ -64,6 +65,7 @@ async def at_the_end(houses: Iterable[House], plans: list[Plan], found: Survivin
         _signatures(house)
         _journal(house, found)
         await _nothing_kept(house, found)
+        await explained(house, plans, found, sponsors=bool(house.rules.sponsors))
 
 
 def _wallet(house: House, plans: dict[bytes, Plan], found: Surviving) -> None:

@@ -172,16 +172,17 @@ async def add_local(
     """
     wanted = list(signatures)
     lives, known = await load_with_rows(db, {distribution for distribution, _ in wanted}, frozenset())
+    places = {name: {signature_key(one): i for i, one in enumerate(life.signatures)} for name, life in lives.items()}
     rows, new, touched = _Rows(), [], set()
     for distribution, signature in wanted:
         assert signature.source is Source.LOCAL
         life, key = lives[distribution], signature_key(signature)
-        held = next((one for one in life.signatures if signature_key(one) == key), None)
-        if held is None:
+        place = places[distribution].setdefault(key, len(life.signatures))
+        if place == len(life.signatures):
             life.add([signature])
             new.append((distribution, signature))
-        elif signature.slot < held.slot:
-            life.signatures[life.signatures.index(held)] = replace(held, slot=signature.slot)
+        elif signature.slot < life.signatures[place].slot:
+            life.signatures[place] = replace(life.signatures[place], slot=signature.slot)
             if key in known[distribution]:
                 rows.add(MOVE, signature.slot, known[distribution][key][0])
         else:

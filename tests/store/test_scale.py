@@ -14,9 +14,11 @@ from typing import Any, Final
 import pytest
 
 from indexer.chain.point import Checkpoint, Point
-from indexer.store import goback, status
-from indexer.store.db import opened
-from tests.support.crowd import Crowd, Promise, begin, fill, network_from, size, write
+from indexer.domain.quorum import Signature, Source
+from indexer.store import goback, milestones, status
+from indexer.store.db import opened, transaction
+from indexer.store.lives import signature_key
+from tests.support.crowd import Crowd, Promise, begin, fill, keys, network_from, signed, size, write
 from tests.support.following import select
 from tests.test_analysts import QUESTIONS
 
@@ -246,6 +248,39 @@ async def test_signatures_that_count_for_nothing_slow_nobody_down(tmp_path: Path
     expected = sum(1 for each in promise.signed if each.milestone in ("m1", "m2", "m9"))
     [told] = select(held.path, "SELECT count(*) AS n FROM event WHERE type = 'attestation.rejected' AND gone = 0")
     assert expected == told["n"]
+
+
+async def test_of_a_file_of_signatures_each_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many it has: for each, as many keys are made as for each of a file half as long."""
+    held = await filled(tmp_path / "db.sqlite", 2)
+    promise = held.crowd.promises[1]  # without signatures
+    made = 0
+
+    def counted(signature: Signature) -> tuple[object, ...]:
+        nonlocal made
+        made += 1
+        return signature_key(signature)
+
+    monkeypatch.setattr("indexer.store.milestones.signature_key", counted)
+    keys_made = []
+    async with opened(held.path) as db:
+        for count in (50, 100):
+            file = [a_local_one(promise, f"{count} {n}", slot=9) for n in range(count)]
+            earlier = [a_local_one(promise, f"{count} {n}", slot=8) for n in range(count)]
+            made = 0
+            async with transaction(db):
+                assert await milestones.add_local(db, [*file, *file, *earlier], NETWORK) == file
+            keys_made.append(made)
+        assert len(await verdicts_of(db, promise)) == 150
+    rows = select(held.path, "SELECT DISTINCT slot FROM signature WHERE source = 'local'")
+    assert [row["slot"] for row in rows] == [8]
+    assert keys_made[1] <= 2 * keys_made[0] + 3 * 50  # the first 50 are there by then
+
+
+def a_local_one(promise: Promise, milestone: str, slot: int) -> tuple[bytes, Signature]:
+    """A signature from a file, of a milestone of any name."""
+    public, proof = keys(0)[0], signed(promise.id, milestone, 0)
+    return promise.id, Signature(milestone.encode(), public, proof, Source.LOCAL, slot)
 
 
 async def one_more(db: Any, crowd: Crowd, promise: Promise, oracle: int) -> float:

@@ -190,7 +190,8 @@ class SubmissionMachine(RuleBasedStateMachine):
     def _expected(self) -> ReleaseState:
         """By the blocks that there are, what was seen before, and what was heard last."""
         spender, before = self._spender(), self.seen
-        late = bool(self.ours) and self.blocks[-1].slot >= max(self.ours.values())
+        # Of the latest, which alone is sent: after a fork it may end before an earlier one.
+        late = bool(self.ours) and self.blocks[-1].slot >= [*self.ours.values()][-1]
         if spender is not None:
             what, _, depth = spender
             self.seen = "theirs" if what == TAKEN_BY_OTHERS else "ours"

@@ -4,15 +4,12 @@ A command gets one line of JSON, `{"transaction_id": HEX, "cbor": HEX}`, and ans
 or a witness as cardano-cli writes it. Whatever it answers is verified before it is used.
 """
 
-import asyncio
 import json
-import os
 import re
-import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, Final
 
+from indexer.edge import program
 from indexer.edge.builder.signing import Witness, sign, transaction_id, verifies
 from indexer.edge.envelopes import key_witness
 from indexer.edge.keys import Key
@@ -72,37 +69,15 @@ class Command:
         return witness
 
     async def _answer(self, request: bytes) -> bytes:
-        pipe = asyncio.subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._argv, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, start_new_session=True
-            )
-        except (OSError, ValueError) as error:
-            raise SignerFailed(f"the signer cannot be started: {error}") from error
-        try:
-            async with asyncio.timeout(self._time_limit_s):
-                assert process.stdin is not None
-                assert process.stdout is not None
-                with suppress(BrokenPipeError, ConnectionResetError):  # it may not read what it is told
-                    process.stdin.write(request)
-                    await process.stdin.drain()
-                    process.stdin.close()
-                answer = await process.stdout.read(_MOST_BYTES + 1)
-                while len(answer) <= _MOST_BYTES and (more := await process.stdout.read(_MOST_BYTES)):
-                    answer += more
-                if len(answer) > _MOST_BYTES:
-                    raise SignerFailed(f"the signer answers more than {_MOST_BYTES} bytes")
-                code = await process.wait()
-        except TimeoutError as error:
-            raise SignerFailed(f"the signer did not answer within {self._time_limit_s:g} s") from error
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # with whatever it started
-                await process.wait()
-        if code != 0:
-            raise SignerFailed(f"the signer ended with exit code {code}")
-        return answer
+            ran = await program.run(self._argv, request, self._time_limit_s, _MOST_BYTES)
+        except program.ProgramFailed as error:
+            raise SignerFailed(f"the signer {error}") from error
+        if ran.is_cut:
+            raise SignerFailed(f"the signer answers more than {_MOST_BYTES} bytes")
+        if ran.code != 0:
+            raise SignerFailed(f"the signer ended with exit code {ran.code}")
+        return ran.output
 
 
 def _witness(answer: bytes) -> Witness:

@@ -26,9 +26,10 @@ OURS = {
     "store": "chain errors plutus domain store",
     "edge": "chain errors status ogmios plutus documents edge",
     "workers": "chain errors step status ogmios plutus documents domain store edge workers",
-    "app": "chain config edge plutus status store workers",
+    "app": "chain config edge plutus status store workers __init__",
     "devnet": "chain errors devnet",
-    "cli": "chain errors status log config plutus documents domain store edge workers app devnet cli __init__",
+    "dashboard": "errors store dashboard",
+    "cli": "chain errors status log config plutus documents domain store edge workers app devnet dashboard cli __init__",
 }
 THEIRS = {
     "chain": "",
@@ -46,6 +47,7 @@ THEIRS = {
     "workers": "aiosqlite structlog",
     "app": "structlog prometheus_client aiosqlite",
     "devnet": "websockets nacl cometa",
+    "dashboard": "datasette uvicorn",
     "cli": "typer pydantic aiosqlite nacl",
     "__init__": "",
     "__main__": "",

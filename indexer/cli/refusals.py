@@ -81,6 +81,14 @@ class ExtraMissing(IndexerError):
     hint = "pip install 'milestone-indexer[parquet]', or export as csv or json"
 
 
+class DashboardMissing(IndexerError):
+    """The dashboard needs packages that are not installed."""
+
+    code = "dashboard.extra_missing"
+    hint = 'pip install "milestone-indexer[dashboard]"'
+    exit_code = 2
+
+
 # --- commands that spend
 
 

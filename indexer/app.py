@@ -2,38 +2,46 @@
 
 import asyncio
 import signal
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 
 import structlog
 from aiosqlite import Connection
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.registry import Collector
 
+from indexer import __version__
 from indexer.chain.address import CredentialKind
 from indexer.chain.block import parse_reference
 from indexer.chain.point import ORIGIN, Place, slot_of
 from indexer.chain.watch import CredentialWatch
 from indexer.config import Config
-from indexer.edge import blueprints, http, memory, ogmios
+from indexer.edge import blueprints, http, memory, metrics, ogmios
 from indexer.edge.builder.signing import key_hash
 from indexer.edge.files import only_writer
+from indexer.edge.heartbeat import beating
 from indexer.edge.keys import read_key, read_public_key
 from indexer.edge.node import node
 from indexer.edge.signers import Command, OwnKey
 from indexer.edge.systemd import Notifier
 from indexer.plutus.address import address_bytes
 from indexer.plutus.ledger import Address, VerificationKey
-from indexer.status import FollowerStatus, KeeperStatus
+from indexer.status import FollowerStatus, HeartbeatStatus, KeeperStatus, ModelStatus
 from indexer.store import checkpoints, coins, contracts
 from indexer.store.db import named_errors, opened, transaction
 from indexer.workers.adopt import Adopt
+from indexer.workers.census import Census
 from indexer.workers.follow import Follower
+from indexer.workers.heartbeat import Heartbeat, keeper_trouble
 from indexer.workers.keeper import Keeper
 from indexer.workers.local import LocalSignatures
 from indexer.workers.making import Signs
 from indexer.workers.pace import Pace
 from indexer.workers.premises import Premises, Rules, Script
 from indexer.workers.session import Since, Until
+from indexer.workers.vigil import Vigil
 
 log = structlog.get_logger(__name__)
 
@@ -87,13 +95,30 @@ async def run(
             moved=keeper.wake,
             adopt=None if premises.address is None else Adopt(db, patiently, premises.address),
         )
-        registry = CollectorRegistry()
-        registry.register(http.FollowerMetrics(status, http.now_ms))
-        registry.register(http.KeeperMetrics(keeping))
 
         def why_not_ready() -> str | None:
             return http.not_ready(status, http.now_ms(), config.http.ready_within_s)
 
+        def why_silent() -> str | None:
+            return why_not_ready() or keeper_trouble(keeping, http.now_ms())
+
+        counted, beats = ModelStatus(), HeartbeatStatus()
+        registry = _registry_of(
+            metrics.BuildMetrics(__version__),
+            metrics.FollowerMetrics(status, http.now_ms, why_not_ready),
+            metrics.ModelMetrics(counted),
+            metrics.KeeperMetrics(keeping),
+            metrics.FileMetrics(config.database.path),
+            metrics.HeartbeatMetrics(beats),
+        )
+        after_s = config.follow.stalled_after_s
+        beside = [
+            Census(config.database.path, counted, http.now_ms).run,
+            Vigil(journal, config.chain, status, why_not_ready, http.now_ms, after_s).run,
+        ]
+        if config.heartbeat.url is not None:
+            beat = await stack.enter_async_context(beating(config.heartbeat.url, config.heartbeat.timeout_s))
+            beside.append(Heartbeat(beat, why_silent, beats, config.heartbeat.interval_s).run)
         port = await stack.enter_async_context(http.serving(*config.http.address, registry, why_not_ready))
         log.info("daemon.started", network=config.chain.name, database=str(config.database.path), http_port=port)
         if not watched:
@@ -103,9 +128,18 @@ async def run(
         notifier.ready()
         living = asyncio.create_task(_signs_of_life(notifier, status), name="signs of life")
         stack.callback(living.cancel)
-        await _until_stopped(follower, local, keeper)
+        await _until_stopped(follower, local, keeper, *beside)
         notifier.stopping()
     return status
+
+
+def _registry_of(*collectors: Collector) -> CollectorRegistry:
+    """What is told at /metrics: of the process too."""
+    registry = CollectorRegistry()
+    for each in collectors:
+        registry.register(each)
+    ProcessCollector(registry=registry)
+    return registry
 
 
 async def _signs_of_life(notifier: Notifier, status: FollowerStatus) -> None:
@@ -181,16 +215,20 @@ def premises_of(
     return Premises(db, config.chain, scripts, rules, signer, address, follower, data, http.now_ms, status)
 
 
-async def _until_stopped(follower: Follower, local: LocalSignatures, keeper: Keeper) -> None:
+async def _until_stopped(
+    follower: Follower, local: LocalSignatures, keeper: Keeper, *more: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
     """Run the follower; the first SIGTERM or SIGINT asks it to finish its batch, patience ends after that.
 
-    Files are looked at, and releases made, meanwhile. Should that fail as nobody foresaw, the follower stops too.
+    Files are looked at, releases made, and `more` done meanwhile. Should any of it fail as nobody foresaw, the follower
+    stops too.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(follower.run(), name="follower")
     beside = (
         asyncio.create_task(local.run(), name="local signatures"),
         asyncio.create_task(keeper.run(), name="keeper"),
+        *(asyncio.create_task(each()) for each in more),
     )
     stopped = False
 

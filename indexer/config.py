@@ -104,10 +104,11 @@ class KupoSection(Section):
 
 
 class FollowSection(Section):
-    """Where to start on an empty database, and whether the contracts are watched."""
+    """Where to start on an empty database, whether the contracts are watched, and when standing still is told."""
 
     since: Since = ORIGIN
     watch_default: bool = True
+    stalled_after_s: Annotated[float, Field(ge=1)] = 300.0
 
 
 class FinalitySection(Section):
@@ -151,6 +152,27 @@ class HttpSection(Section):
         if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise ValueError("give HOST:PORT, such as 127.0.0.1:9180")
         return listen
+
+
+class HeartbeatSection(Section):
+    """A URL that is asked for while all is well; None: there is none."""
+
+    url: str | None = None
+    interval_s: Annotated[float, Field(ge=1)] = 60.0
+    timeout_s: Annotated[float, Field(gt=0)] = 10.0
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str | None) -> str | None:
+        if url is not None:
+            try:
+                parts = urlsplit(url)
+                usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isprintable()
+            except ValueError:  # whose text may repeat the URL
+                usable = False
+            if not usable:
+                raise ValueError("a heartbeat URL begins with http:// or https:// and names a host")
+        return url
 
 
 class KeeperSection(Section):
@@ -206,6 +228,7 @@ class Config(BaseSettings):
     finality: FinalitySection = FinalitySection()
     keeper: KeeperSection = KeeperSection()
     http: HttpSection = HttpSection()
+    heartbeat: HeartbeatSection = HeartbeatSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

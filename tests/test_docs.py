@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -17,9 +18,9 @@ import indexer
 from indexer import config
 from indexer.chain.point import Point, Tip
 from indexer.cli import schemas
-from indexer.edge.http import FollowerMetrics
+from indexer.edge import metrics
 from indexer.errors import IndexerError
-from indexer.status import FollowerStatus
+from indexer.status import FollowerStatus, HeartbeatStatus, KeeperStatus, ModelStatus
 from indexer.store import describe
 
 ROOT = Path(__file__).parents[1]
@@ -46,12 +47,22 @@ def test_every_error_has_an_entry_in_the_runbook_and_no_other() -> None:
     assert codes == sorted(re.findall(r"^### `(.+)`$", page("runbook.md"), re.MULTILINE))
 
 
-def test_every_metric_is_described_as_it_is_exposed_and_no_other() -> None:
-    """With the names that Prometheus sees, in the order of the page, and their types."""
+def test_every_metric_is_described_as_it_is_exposed_and_no_other(tmp_path: Path) -> None:
+    """With the names that Prometheus sees, in the order of the page, and their types, once everything is known."""
     here = Point(1, bytes(32))
     status = FollowerStatus(cursor=here, height=1, cursor_time_ms=1000, tip=Tip(here, 1))
+    counted = ModelStatus({"pending": 1}, {"open": 1}, 0)
+    keeping = KeeperStatus({"enabled": True}, 5, 5, 10, {"built": 1}, Counter(built=1), 1000)
     registry = CollectorRegistry()
-    registry.register(FollowerMetrics(status, lambda: 2000))
+    for collector in (
+        metrics.BuildMetrics("1"),
+        metrics.FollowerMetrics(status, lambda: 2000, lambda: None),
+        metrics.ModelMetrics(counted),
+        metrics.KeeperMetrics(keeping),
+        metrics.FileMetrics(tmp_path / "db.sqlite"),
+        metrics.HeartbeatMetrics(HeartbeatStatus()),
+    ):
+        registry.register(collector)
     exposed = re.findall(r"^# TYPE (\S+) (\S+)$", generate_latest(registry).decode(), re.MULTILINE)
     assert len(exposed) > 10
     rows = re.findall(r"^\| `(indexer_\w+)` \| (\w+) \|", page("operations.md"), re.MULTILINE)

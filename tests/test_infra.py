@@ -7,7 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from indexer.cli.main import app
-from indexer.edge.http import FollowerMetrics, KeeperMetrics
+from indexer.edge.metrics import FollowerMetrics, KeeperMetrics
 from indexer.status import FollowerStatus, KeeperStatus
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +35,7 @@ def test_the_service_waits_longer_for_a_stop_than_a_stop_takes() -> None:
 
 def test_alerts_are_about_metrics_that_there_are() -> None:
     """Under the names that Prometheus reads; `up` is its own."""
-    collectors = FollowerMetrics(FollowerStatus(), lambda: 0), KeeperMetrics(KeeperStatus())
+    collectors = FollowerMetrics(FollowerStatus(), lambda: 0, lambda: None), KeeperMetrics(KeeperStatus())
     known = {family.name for collector in collectors for family in collector.collect()}
     known |= {"indexer_follower_lag_seconds"}  # is not told before the first block
     asked = set(re.findall(r"indexer_\w+", " ".join(re.findall(r"expr: (.*)", ALERTS))))

@@ -24,12 +24,11 @@ from indexer.plutus.blueprint import Blueprint
 from indexer.status import FollowerStatus, KeeperStatus
 from indexer.store import checkpoints, coins, watches
 from indexer.store.db import opened, opened_for_reading
-from indexer.workers.premises import Premises
+from indexer.workers.premises import A_RELEASE, Premises
 from indexer.workers.sending import text_of
 
 ENOUGH_BYTES = 1_000_000_000  # a contract's whole history is far smaller; the write-ahead log may reach 64 MiB
 SYNCED = 1.0
-A_RELEASE = 500_000  # lovelace: about the fee of one with a few payouts, whether or not these bring it back
 KUPO_LIMITS = kupo.Limits(silence_s=10.0, overall_s=20.0, tries=2)
 
 

@@ -162,6 +162,38 @@ class KeeperHeld(_Event):
     data: GateData
 
 
+class StalledData(_Part):
+    """Since when the follower had neither been ready nor moved, and why it was not ready."""
+
+    since: str
+    reason: str
+
+
+class FollowerStalled(_Event):
+    """The follower stands still, and what the database says grows old."""
+
+    type: Literal["follower.stalled"]
+    distribution_id: None = None  # type: ignore[assignment]  # it is about no distribution
+    milestone_id: None = None
+    data: StalledData
+
+
+class RecoveredData(_Part):
+    """From when to when the follower had stalled."""
+
+    since: str
+    until: str
+
+
+class FollowerRecovered(_Event):
+    """The follower is ready again."""
+
+    type: Literal["follower.recovered"]
+    distribution_id: None = None  # type: ignore[assignment]  # it is about no distribution
+    milestone_id: None = None
+    data: RecoveredData
+
+
 AnyEvent = Annotated[
     DistributionCreated
     | AttestationAccepted
@@ -171,7 +203,9 @@ AnyEvent = Annotated[
     | DistributionCompleted
     | DistributionEnded
     | ReleaseTurned
-    | KeeperHeld,
+    | KeeperHeld
+    | FollowerStalled
+    | FollowerRecovered,
     Field(discriminator="type"),
 ]
 

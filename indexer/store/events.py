@@ -31,6 +31,9 @@ ADD: Final = """
 TELL: Final = """
     INSERT OR IGNORE INTO event (event_id, type, origin, distribution_id, milestone_id, slot, data)
     VALUES (?, ?, 'daemon', ?, ?, ?, ?)"""
+LAST: Final = """
+    SELECT type, data FROM event INDEXED BY event_by_type WHERE type IN (SELECT value FROM json_each(?))
+    ORDER BY number DESC LIMIT 1"""
 RECOVERING: Final = "SELECT recover_height IS NOT NULL FROM chain"
 TOLD: Final = "SELECT event_id FROM event WHERE event_id IN (SELECT value FROM json_each(?))"
 DELAY: Final = "INSERT OR IGNORE INTO event_delayed VALUES (?)"
@@ -118,6 +121,12 @@ async def tell(
             json.dumps(data, separators=(",", ":")),
         ),
     )
+
+
+async def last(db: Connection, kinds: Iterable[str]) -> tuple[str, dict[str, Any]] | None:
+    """Of all events of these types the one that was told last: its type, and its data."""
+    rows = [(str(kind), json.loads(data)) for kind, data in await db.execute_fetchall(LAST, (listed(kinds),))]
+    return rows[0] if rows else None
 
 
 async def recovering(db: Connection) -> bool:

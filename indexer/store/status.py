@@ -9,6 +9,7 @@ from aiosqlite import Connection
 
 from indexer.chain.point import Slot
 from indexer.domain.life import State
+from indexer.domain.quorum import QuorumStatus
 
 BEGUN: Final = "SELECT count(*) FROM distribution INDEXED BY distribution_by_created_slot WHERE created_slot <= ?"
 # Through the primary key: the first of its milestones mostly has something left. The index `milestone_open` is shorter,
@@ -68,6 +69,12 @@ DUE_AT: Final = """
     ) w
         CROSS JOIN distribution d INDEXED BY distribution_token ON d.distribution_id = w.distribution_id
     ORDER BY w.since, w.distribution_id, w.milestone_id"""
+MILESTONES: Final = "SELECT count(*), count(quorum_met_slot) FROM milestone"
+# The threshold stands behind the datum, which may be long: it is looked up where enough have signed, and nowhere else.
+EXCEEDED: Final = """
+    SELECT count(*) FROM milestone m INDEXED BY milestone_by_quorum_met_slot
+        CROSS JOIN distribution d ON d.distribution_id = m.distribution_id
+    WHERE m.quorum_met_slot IS NOT NULL AND m.signatures_valid > d.quorum_threshold"""
 BEGINNING: Final = """
     SELECT distribution_id FROM distribution WHERE distribution_id >= ?1 AND distribution_id < ?1 || 'g'
     ORDER BY distribution_id LIMIT ?2"""
@@ -133,8 +140,26 @@ async def states(db: Connection, slot: Slot | None = None) -> Counter[State]:
     )
 
 
+async def quorums(db: Connection) -> Counter[QuorumStatus]:
+    """How many milestones there are of each quorum status. Reads each of them: not for every moment."""
+    ((total, met),) = await db.execute_fetchall(MILESTONES)
+    exceeded = await _count(db, EXCEEDED, ())
+    return Counter(
+        {
+            QuorumStatus.PENDING: total - met,
+            QuorumStatus.MET: met - exceeded,
+            QuorumStatus.EXCEEDED: exceeded,
+        }
+    )
+
+
 async def _count(db: Connection, sql: str, parameters: tuple[int, ...]) -> int:
     return int(next(iter(await db.execute_fetchall(sql, parameters)))[0])
+
+
+async def count_due(db: Connection, now_ms: int) -> int:
+    """How many milestones wait to be paid at a time (POSIX milliseconds)."""
+    return await _count(db, COUNT_DUE, (now_ms,))
 
 
 async def due(db: Connection, now_ms: int, slot: Slot | None = None, most: int | None = None) -> DueList:
@@ -145,7 +170,7 @@ async def due(db: Connection, now_ms: int, slot: Slot | None = None, most: int |
     """
     limit = -1 if most is None else most
     if slot is None:
-        total = await _count(db, COUNT_DUE, (now_ms,))
+        total = await count_due(db, now_ms)
         return DueList(total, [Due(*row) for row in await db.execute_fetchall(DUE, (now_ms, limit))])
     rows = list(await db.execute_fetchall(DUE_AT, (now_ms, slot, limit)))
     return DueList(rows[0][-1] if rows else 0, [Due(*row[:-1]) for row in rows])

@@ -343,6 +343,8 @@ class Follower:
         depth = None if was.height is None or height is None else was.height - height
         self.status.rollbacks += 1
         self.status.blocks_rolled_back += depth or 0
+        if depth is not None:
+            self.status.rollback_depths[depth] += 1
         log.info("chain.rolled_back", to=str(news.point), depth=depth)
 
     async def _height_of(self, point: Place) -> BlockHeight | None:

@@ -3,6 +3,7 @@
 Everything is on the disk before whoever asked goes on: the connection syncs each commit.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -68,8 +69,12 @@ def new(wanted: Wanted, now_ms: int, *, by_hand: bool) -> Release:
 class Journal:
     """Writes turns of releases. The connection is the keeper's own."""
 
-    def __init__(self, db: Connection, network: Network, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, db: Connection, network: Network, now_ms: Callable[[], int], turned: Counter[str] | None = None
+    ) -> None:
+        """`turned` counts how often a release came to a state."""
         self._db, self._network, self._now_ms = db, network, now_ms
+        self._turned = Counter() if turned is None else turned
 
     async def intend(self, release: Release, slot: Slot, reason: str) -> None:
         """A release is wanted that was not before."""
@@ -80,7 +85,9 @@ class Journal:
         """A transaction of a release, before it is first sent; the release is begun if it is new."""
         async with transaction(self._db):
             await releases.add_transaction(self._db, release.id, signed, self._now_ms())
-            return await self._turn(release, turn, slot, signed)
+            after = await self._turn(release, turn, slot, signed)
+        self._turned[str(after.state)] += 1
+        return after
 
     async def write_split(self, signed: Journaled) -> None:
         """A transaction that splits a coin, before it is first sent."""
@@ -99,6 +106,7 @@ class Journal:
             after = [await self._turn(release, turn, slot, release.latest) for release, turn in turns]
         for (release, turn), now in zip(turns, after, strict=True):
             if now.state is not release.state:
+                self._turned[str(now.state)] += 1
                 log.info(
                     "release.turned",
                     release=release.id,

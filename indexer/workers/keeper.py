@@ -82,6 +82,7 @@ class Keeper:
                 with named_errors():
                     await self._clerk.work()
                     await self.round()
+                self._at.status.round_ms = self._at.now_ms()
             except SessionBroken as error:
                 self._at.node_trouble, wait = str(error), NODE_TRIED_AFTER_S
                 log.warning("keeper.node_lost", code=error.code, reason=str(error), retry_in_s=wait)

@@ -24,6 +24,7 @@ from indexer.workers.sending import text_of
 
 MOST_COINS: Final = 200  # of a wallet, the largest: more than may be under way
 DAY_MS: Final = 86_400_000
+A_RELEASE: Final = 500_000  # lovelace: about the fee of one with a few payouts, whether or not these bring it back
 _COLLATERAL: Final = 5_000_000  # what is needed, before the node has told its parameters
 
 
@@ -84,7 +85,7 @@ class Premises:
     node_trouble: str | None = None
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.db, self.network, self.now_ms)
+        self.journal = Journal(self.db, self.network, self.now_ms, self.status.turns)
 
     @property
     def paused(self) -> str | None:
@@ -134,6 +135,7 @@ class Premises:
         self.status.gates = {str(each.gate): each.open for each in stands}
         if wallet is not None:
             self.status.balance, self.status.collateral = wallet.plain, wallet.collateral or 0
+            self.status.runway = max(0, wallet.plain - self.rules.reserve) // A_RELEASE
         return stands
 
     async def _wallet(self, key_hash: bytes, pocket: Pocket) -> Wallet:

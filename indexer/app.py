@@ -64,16 +64,17 @@ async def run(
         configured = []
     signer = signer_of(config)
     headers = ogmios.read_headers(config.ogmios.headers_file)
+    own = config.database.checkpoints
     async with AsyncExitStack() as stack:
         stack.enter_context(only_writer(config.database.path))
-        db = await stack.enter_async_context(opened(config.database.path))
+        db = await stack.enter_async_context(opened(config.database.path, checkpoints=own))
         status.cursor, followed = await claim(db, config, configured)
         # The hash under either kind of credential: what strangers pay to a key of the same bytes is seen too.
         watched = [*config.watches(), *(CredentialWatch(script_hash) for script_hash in configured)]
         if signer is not None and config.follow.watch_default:
             watched.append(CredentialWatch(key_hash(signer.public), CredentialKind.KEY))
         local = LocalSignatures(db, config.data.directory, config.chain, lambda: slot_of(status.cursor), http.now_ms)
-        journal = await stack.enter_async_context(opened(config.database.path, durable=True))
+        journal = await stack.enter_async_context(opened(config.database.path, durable=True, checkpoints=own))
         if signer is not None:
             async with transaction(journal):
                 await coins.remember(journal, key_hash(signer.public), status.cursor)

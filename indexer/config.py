@@ -46,6 +46,7 @@ class DatabaseSection(Section):
     """Where the read model is kept."""
 
     path: Path = Path("data/indexer.sqlite")
+    checkpoints: bool = True
 
     @field_validator("path")
     @classmethod

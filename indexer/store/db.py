@@ -32,10 +32,11 @@ _PRAGMAS: Final = (
 
 
 @asynccontextmanager
-async def opened(path: Path, *, durable: bool = False) -> AsyncIterator[Connection]:
+async def opened(path: Path, *, durable: bool = False, checkpoints: bool = True) -> AsyncIterator[Connection]:
     """The database for its one writer: created where it is missing, its schema brought up to date.
 
-    `durable`: each commit is on the disk before it returns. Raises DatabaseUnusable or SchemaTooNew.
+    `durable`: each commit is on the disk before it returns. Without `checkpoints`, commits leave it to somebody else
+    to move the write-ahead log into the database. Raises DatabaseUnusable or SchemaTooNew.
     """
     with named_errors(path):
         db = await aiosqlite.connect(path, isolation_level=None)
@@ -45,6 +46,8 @@ async def opened(path: Path, *, durable: bool = False) -> AsyncIterator[Connecti
                 await db.execute(pragma)
             if durable:
                 await db.execute("PRAGMA synchronous = FULL")
+            if not checkpoints:
+                await db.execute("PRAGMA wal_autocheckpoint = 0")
             await migrate(db)
             yield db
     finally:

@@ -162,3 +162,16 @@ async def test_a_contract_once_followed_is_followed_until_a_rebuild(tmp_path: Pa
             contracts.Followed(old, ORIGIN, True),
             contracts.Followed(new, Point(5, b"a" * 32), True),
         )
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_who_moves_the_write_ahead_log_into_the_database(tmp_path: Path, own: bool) -> None:
+    """SQLite does by itself, past a thousand pages of it; where Litestream is to do it, nobody else does."""
+    path = tmp_path / "db.sqlite"
+    async with opened(path, checkpoints=own) as db:
+        before = path.stat().st_size
+        await db.execute("CREATE TABLE much (of_it)")
+        for _ in range(3):
+            async with transaction(db):
+                await db.execute("INSERT INTO much VALUES (zeroblob(?))", (2_000 * 4_096,))
+        assert (path.stat().st_size > before) == own

@@ -99,6 +99,7 @@ docs: $(READY)  ## write anew what is made from the code: schema/README.md and s
 lock: $(READY)  ## resolve the dependencies anew (needs uv: pip install uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml -o requirements/runtime.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml requirements/dev.in -o requirements/dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --constraint requirements/dev.lock --extra dashboard --extra nats --extra apprise pyproject.toml -o requirements/image.lock
 
 clean:  ## forget the virtual environment and what was built
 	rm -rf $(VENV) .tools contracts/build dist build .mypy_cache .ruff_cache .hypothesis benchmarks/node_modules benchmarks/.venv $(CLIENTS)/typescript/node_modules $(CLIENTS)/python/.venv

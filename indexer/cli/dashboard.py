@@ -39,7 +39,7 @@ def dashboard(
         try:
             from indexer.dashboard import serving
         except ModuleNotFoundError as error:
-            raise refusals.DashboardMissing(f"the dashboard needs {error.name}, which is not installed") from error
+            raise refusals.DashboardMissing(f"the dashboard needs Datasette; not installed: {error.name}") from error
         if database is None:
             from indexer.cli.loading import load
 

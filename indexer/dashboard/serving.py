@@ -28,6 +28,8 @@ def made(database: Path, units: Units, known: Sequence[Token]) -> Any:
     """Datasette on this database. `units` tells amounts; `known` tokens come first among the charts."""
     if not pm.is_registered(site):
         pm.register(site)
+    # Where it finds rich, it prints a page for every address that is not there, and fails over some of them.
+    pm.get_plugin("datasette.handle_exception").rich = None
     told = site.Told(describe(), questions(), units, known)
     folder = _folder()
     datasette = Datasette(

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from datasette import Response, hookimpl  # type: ignore[import-untyped]
 from datasette.utils import sqlite_timelimit  # type: ignore[import-untyped]
+from datasette.views.base import DatasetteError  # type: ignore[import-untyped]
 
 from indexer.dashboard import page
 from indexer.dashboard.figures import Token
-from indexer.dashboard.metadata import DATABASE, Views, marked_up
+from indexer.dashboard.metadata import DATABASE, LIMIT_S, Views, marked_up
 from indexer.dashboard.page import Units
 from indexer.dashboard.questions import Question
 
@@ -66,6 +67,13 @@ def prepare_connection(conn: sqlite3.Connection) -> None:
 def render_cell(value: object) -> str | None:
     """Text of the chain never becomes a link. The template escapes it; other cells are left to Datasette."""
     return value[:LONGEST_CELL] if isinstance(value, str) and "://" in value else None
+
+
+@hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
+def handle_exception(exception: object) -> None:
+    """A sentence of ours where Datasette would show a piece of HTML, with a link to its manual."""
+    if isinstance(exception, DatasetteError) and exception.message_is_html:
+        exception.message, exception.message_is_html = f"No answer within {LIMIT_S} s: ask for less.", False
 
 
 @hookimpl  # type: ignore[untyped-decorator]

@@ -251,13 +251,17 @@ async def test_charts_show_the_story(served: Served) -> None:
     page = await served.page("/charts")
     drawn = Seen(page)
     points = [attributes["class"] for tag, attributes in drawn.elements if tag == "circle"]
-    assert {
-        kind: points.count(kind) for kind in points
-    } == {"point promised": 3, "point paid": 1, "point taken-back": 1}
+    assert {kind: points.count(kind) for kind in points} == {
+        "point promised": 3,
+        "point paid": 1,
+        "point taken-back": 1,
+    }
     bars = [attributes["class"] for tag, attributes in drawn.elements if tag == "rect"]
-    assert {
-        kind: bars.count(kind) for kind in bars
-    } == {"bar owed": 2 * 15, "bar since-creation": 7, "bar since-the-first-oracle-spoke": 7}
+    assert {kind: bars.count(kind) for kind in bars} == {
+        "bar owed": 2 * 15,
+        "bar since-creation": 7,
+        "bar since-the-first-oracle-spoke": 7,
+    }
     told = set(drawn.text)
     assert {
         "promised by 2025-01-01 00:00:00: 350",

@@ -2,10 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from aiosqlite import Connection
@@ -28,11 +28,13 @@ from indexer.edge.signers import Command, OwnKey
 from indexer.edge.systemd import Notifier
 from indexer.plutus.address import address_bytes
 from indexer.plutus.ledger import Address, VerificationKey
-from indexer.status import FollowerStatus, HeartbeatStatus, KeeperStatus, ModelStatus
+from indexer.posts import posts_of
+from indexer.status import DeliveryStatus, FollowerStatus, HeartbeatStatus, KeeperStatus, ModelStatus
 from indexer.store import checkpoints, coins, contracts
 from indexer.store.db import named_errors, opened, transaction
 from indexer.workers.adopt import Adopt
 from indexer.workers.census import Census
+from indexer.workers.deliver import Deliverer
 from indexer.workers.follow import Follower
 from indexer.workers.heartbeat import Heartbeat, keeper_trouble
 from indexer.workers.keeper import Keeper
@@ -50,6 +52,16 @@ WALLET_PATIENCE_S = 120.0  # asked for an address, the node looks through all ou
 GRACE_S = 4.0  # a stop that takes longer is made short; whatever was not committed is read again
 
 
+class Stoppable(Protocol):
+    """Works until it is stopped."""
+
+    async def run(self) -> None:
+        """Returns once it was stopped, and has finished what it was at."""
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+
+
 async def run(
     config: Config, *, since: Since | None = None, until: Until = None, dry_run: bool = False
 ) -> FollowerStatus:
@@ -64,6 +76,7 @@ async def run(
         configured = []
     signer = signer_of(config)
     headers = ogmios.read_headers(config.ogmios.headers_file)
+    posts = posts_of(config, http.now_ms)
     own = config.database.checkpoints
     async with AsyncExitStack() as stack:
         stack.enter_context(only_writer(config.database.path))
@@ -81,8 +94,17 @@ async def run(
         # Submissions may wait for room in the mempool: not for ever, for others wait behind them.
         reach = partial(node, config.ogmios.url, headers, min(NODE_PATIENCE_S, config.ogmios.timeout_s))
         patiently = partial(node, config.ogmios.url, headers, WALLET_PATIENCE_S)
+        outbox = await stack.enter_async_context(opened(config.database.path, durable=True, checkpoints=own))
+        served = DeliveryStatus()
+        deliverer = Deliverer(outbox, config.chain.name, posts, http.now_ms, served)
+        await deliverer.open()
         premises = premises_of(config, journal, signer, status, keeping, dry_run=dry_run)
         keeper = Keeper(premises, reach, lambda: follower.begin_anew())
+
+        def moved() -> None:
+            keeper.wake()
+            deliverer.wake()
+
         follower = Follower(
             db,
             partial(ogmios.session, config.ogmios.url, headers, min(10.0, config.ogmios.timeout_s)),
@@ -93,7 +115,7 @@ async def run(
             until=until,
             status=status,
             pace=Pace(request_timeout_s=config.ogmios.timeout_s),
-            moved=keeper.wake,
+            moved=moved,
             adopt=None if premises.address is None else Adopt(db, patiently, premises.address),
         )
 
@@ -109,6 +131,7 @@ async def run(
             metrics.FollowerMetrics(status, http.now_ms, why_not_ready),
             metrics.ModelMetrics(counted),
             metrics.KeeperMetrics(keeping),
+            metrics.DeliveryMetrics(served, http.now_ms),
             metrics.FileMetrics(config.database.path),
             metrics.HeartbeatMetrics(beats),
         )
@@ -129,7 +152,7 @@ async def run(
         notifier.ready()
         living = asyncio.create_task(_signs_of_life(notifier, status), name="signs of life")
         stack.callback(living.cancel)
-        await _until_stopped(follower, local, keeper, *beside)
+        await _until_stopped(follower, (keeper, deliverer), local.run, *beside)
         notifier.stopping()
     return status
 
@@ -217,47 +240,45 @@ def premises_of(
 
 
 async def _until_stopped(
-    follower: Follower, local: LocalSignatures, keeper: Keeper, *more: Callable[[], Coroutine[Any, Any, None]]
+    follower: Follower, workers: Sequence[Stoppable], *beside: Callable[[], Coroutine[Any, Any, None]]
 ) -> None:
     """Run the follower; the first SIGTERM or SIGINT asks it to finish its batch, patience ends after that.
 
-    Files are looked at, releases made, and `more` done meanwhile. Should any of it fail as nobody foresaw, the follower
-    stops too.
+    The workers work and what is `beside` is done meanwhile; the workers finish what they are at once the follower has.
+    Should any of it fail as nobody foresaw, the follower stops too.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(follower.run(), name="follower")
-    beside = (
-        asyncio.create_task(local.run(), name="local signatures"),
-        asyncio.create_task(keeper.run(), name="keeper"),
-        *(asyncio.create_task(each()) for each in more),
-    )
+    working = [asyncio.create_task(each.run(), name=type(each).__name__) for each in workers]
+    others = [*working, *(asyncio.create_task(each()) for each in beside)]
     stopped = False
 
     def stop() -> None:
         nonlocal stopped
         if not stopped:
             stopped = True
-            follower.stop()
-            keeper.stop()
+            for each in (follower, *workers):
+                each.stop()
             loop.call_later(GRACE_S, task.cancel)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     try:
-        await asyncio.wait((task, *beside), return_when=asyncio.FIRST_COMPLETED)
-        for each in beside:
+        await asyncio.wait((task, *others), return_when=asyncio.FIRST_COMPLETED)
+        for each in others:
             if each.done():
                 await each
         await task
-        keeper.stop()
-        await beside[1]
+        for worker, at_work in zip(workers, working, strict=True):
+            worker.stop()
+            await at_work
     except asyncio.CancelledError:
         if not stopped:
             raise
         log.warning("follower.cut_short", after_s=GRACE_S)
     finally:
-        for each in (task, *beside):
+        for each in (task, *others):
             each.cancel()
-        await asyncio.wait((task, *beside))
+        await asyncio.wait((task, *others))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

@@ -24,6 +24,7 @@ from indexer.chain.address import CredentialKind
 from indexer.chain.network import Network, network_of
 from indexer.chain.point import ORIGIN, Place, parse_place
 from indexer.chain.watch import Watch, parse_watch
+from indexer.config_sinks import SinkSection
 from indexer.log import Format, Level
 
 PREFIX = "INDEXER__"
@@ -69,6 +70,18 @@ class ContractSection(Section):
     reference: Annotated[str, Field(pattern=r"^[0-9a-f]{64}#[0-9]{1,5}$")] | None = None
 
 
+def _refuse_unreadable(url: str) -> None:
+    """A URL that cannot be told apart into its parts could not be shown without its password either."""
+    try:
+        parts = urlsplit(url)
+        readable = (parts.port is None or parts.port > 0) and not parts.fragment and "@" not in parts.path
+    except ValueError:
+        readable = False
+    if not readable or any(not c.isprintable() or c.isspace() for c in url):
+        # Without the cause, which may repeat the password.
+        raise ValueError("not a URL: of user and password, every / ? # @ : is written as %2F %3F %23 %40 %3A")
+
+
 class OgmiosSection(Section):
     """The node, through Ogmios."""
 
@@ -81,6 +94,7 @@ class OgmiosSection(Section):
     def _websocket(cls, url: str) -> str:
         if not url.startswith(("ws://", "wss://")):
             raise ValueError("an Ogmios URL begins with ws:// or wss://")
+        _refuse_unreadable(url)
         if not urlsplit(url).hostname:
             raise ValueError("an Ogmios URL names a host")
         return url
@@ -96,6 +110,7 @@ class KupoSection(Section):
     @classmethod
     def _http(cls, url: str | None) -> str | None:
         if url is not None:
+            _refuse_unreadable(url)
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ValueError("a Kupo URL begins with http:// or https:// and names a host")
@@ -229,6 +244,7 @@ class Config(BaseSettings):
     finality: FinalitySection = FinalitySection()
     keeper: KeeperSection = KeeperSection()
     http: HttpSection = HttpSection()
+    sink: tuple[SinkSection, ...] = ()
     heartbeat: HeartbeatSection = HeartbeatSection()
     logging: LoggingSection = LoggingSection()
 
@@ -239,6 +255,14 @@ class Config(BaseSettings):
                 "keeper.enabled: what the keeper pays with has to be watched: [follow] watch_default = true"
             )
         return self
+
+    @field_validator("sink")
+    @classmethod
+    def _told_apart(cls, sinks: tuple[SinkSection, ...]) -> tuple[SinkSection, ...]:
+        names = [each.name for each in sinks]
+        if len(set(names)) < len(names):
+            raise ValueError("two sinks have one name")
+        return sinks
 
     @field_validator("network")
     @classmethod
@@ -314,6 +338,10 @@ def _absolute(config: Config, base: Path) -> Config:
             "ogmios": config.ogmios.model_copy(update={"headers_file": headers and base / headers}),
             "keeper": config.keeper.model_copy(
                 update={"signing_key": signing and base / signing, "verification_key": verifying and base / verifying}
+            ),
+            "sink": tuple(
+                each.model_copy(update={"secret_files": tuple(base / file for file in each.secret_files)})
+                for each in config.sink
             ),
             "kupo": config.kupo.model_copy(update={"headers_file": kupo_headers and base / kupo_headers}),
         }

@@ -21,7 +21,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from indexer.status import FollowerStatus, HeartbeatStatus, KeeperStatus, ModelStatus, Phase
+from indexer.status import DeliveryStatus, FollowerStatus, HeartbeatStatus, KeeperStatus, ModelStatus, Phase
 
 DEPTHS: Final = (1, 2, 3, 5, 10, 20, 50, 100, 500, 2160)
 """Bounds of the rollbacks' depths, in blocks: the last is k of most networks."""
@@ -186,3 +186,33 @@ def _size(path: Path) -> int:
         return os.stat(path).st_size  # noqa: PTH116 -- a look at one name
     except FileNotFoundError:
         return 0
+
+
+class DeliveryMetrics(Collector):
+    """How sinks are served, read from its status when somebody asks."""
+
+    def __init__(self, status: DeliveryStatus, clock_ms: Callable[[], int]) -> None:
+        self._status, self._clock_ms = status, clock_ms
+
+    def collect(self) -> Iterator[Metric]:
+        """Prometheus families, in the order of docs/operations.md."""
+        pending = GaugeMetricFamily(
+            "indexer_deliveries_pending", "Messages that wait to be sent to a sink.", labels=["sink"]
+        )
+        oldest = GaugeMetricFamily(
+            "indexer_delivery_oldest_seconds", "For how long the oldest of them is tried.", labels=["sink"]
+        )
+        dead = GaugeMetricFamily("indexer_deliveries_dead", "Messages that were given up.", labels=["sink"])
+        for sink, (waiting, first_ms, given_up) in sorted(self._status.queued.items()):
+            pending.add_metric([sink], waiting)
+            oldest.add_metric([sink], max(0, self._clock_ms() - first_ms) / 1000 if first_ms else 0)
+            dead.add_metric([sink], given_up)
+        yield from (pending, oldest, dead)
+        attempts = CounterMetricFamily(
+            "indexer_delivery_attempts",
+            "Attempts to send a message, by outcome.",
+            labels=["sink", "outcome"],
+        )
+        for (sink, outcome), count in sorted(self._status.attempts.items()):
+            attempts.add_metric([sink, outcome], count)
+        yield attempts

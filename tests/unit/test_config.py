@@ -53,6 +53,12 @@ def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pyte
         ("[kupo]\nurl = 'ws://x'", "begins with http:// or https://"),
         ("[kupo]\nurl = 'http://'", "names a host"),
         ("[kupo]\nurl = 'http://x/?key=secret'", "headers_file"),
+        ("[ogmios]\nurl = 'ws://me:pa/ss@x'", "ogmios.url: not a URL"),
+        ("[ogmios]\nurl = 'ws://me:1/ss@x'", "ogmios.url: not a URL"),
+        ("[ogmios]\nurl = 'ws://me:pa#ss@x'", "ogmios.url: not a URL"),
+        ("[ogmios]\nurl = 'ws://x:99999'", "ogmios.url: not a URL"),
+        ("[ogmios]\nurl = 'ws://x/\u202e'", "ogmios.url: not a URL"),
+        ("[kupo]\nurl = 'http://me:pa/ss@x'", "kupo.url: not a URL"),
         ("[database]\npath = ''", "path of a file"),
         ("network = true", "network"),
         ("[[token]]\npolicy = 'ab'\nticker = 'T'", "token.0.policy"),
@@ -83,6 +89,7 @@ def test_what_a_configuration_may_not_say_is_refused_by_key(text: str, reason: s
     with pytest.raises(errors.ConfigInvalid, match=reason) as caught:
         load(tmp_path, text)
     assert caught.value.exit_code == 2
+    assert "pa/ss" not in str(caught.value)
 
 
 def test_the_keeper_is_off_and_bears_no_loss_unless_it_is_told_to(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Messages to people, in chats, by mail, on pagers: through Apprise, which knows more than a hundred services.
+
+https://github.com/caronc/apprise/wiki -- the extra `apprise`.
+"""
+
+import asyncio
+from pathlib import Path
+
+from indexer.edge.files import read_private
+from indexer.edge.sinks import words
+from indexer.edge.sinks.message import ExtraMissing, Fault, Message, SinkFailed
+from indexer.errors import FileUnusable
+
+
+class Chat:
+    """One service. Its Apprise URL holds a secret: it is read from a file, and never told."""
+
+    def __init__(self, url_file: Path, *, timeout_s: float) -> None:
+        """Raises FileUnusable, ExtraMissing."""
+        self._timeout_s = timeout_s
+        try:
+            import apprise  # an extra, and slow to import
+        except ImportError as error:
+            raise ExtraMissing(
+                "sinks of kind apprise need a package that is not installed",
+                hint='pip install "milestone-indexer[apprise]"',
+            ) from error
+        urls = [line.strip() for line in read_private(url_file).splitlines() if line.strip() and line[0] != "#"]
+        self._service = apprise.Apprise()
+        # Two services behind one sink: what failed at one would be said twice at the other.
+        if len(urls) != 1 or not self._service.add(urls[0]) or len(self._service) != 1:
+            raise FileUnusable(
+                f"{url_file} has to hold one Apprise URL that Apprise knows", hint="a second service is a second sink"
+            )
+        self._markdown = apprise.NotifyFormat.MARKDOWN
+
+    @property
+    def at_once(self) -> int:
+        """See Sink."""
+        return 1
+
+    async def send(self, message: Message) -> None:
+        """Raises SinkFailed. What went wrong Apprise only tells its log."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                went = await self._service.async_notify(
+                    body=words.text(message), title=words.title(message), body_format=self._markdown
+                )
+        except TimeoutError as error:
+            raise SinkFailed(f"no answer within {self._timeout_s:g} s", Fault.SINK) from error
+        except Exception as error:  # plugins for a hundred services: nobody knows what they raise
+            raise SinkFailed(f"Apprise broke: {type(error).__name__}", Fault.SINK) from error
+        if not went:
+            raise SinkFailed("Apprise could not deliver it: its log says why", Fault.SINK)
+
+    async def close(self) -> None:
+        """See Sink."""

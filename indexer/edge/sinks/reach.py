@@ -1,0 +1,77 @@
+"""Connections to hosts that an operator named, never to where a name was made to point to.
+
+A name is looked up once, each address it has is judged, and the connection goes to that very address: a name server
+that answers differently the second time gains nothing. TLS is still about the name.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Iterable
+from typing import Any, Final
+
+import httpcore
+
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
+class Private(Exception):
+    """A name stands for an address that is not of the public internet."""
+
+
+class PublicOnly(httpcore.AsyncNetworkBackend):
+    """Connects to public addresses alone."""
+
+    def __init__(self) -> None:
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 -- httpcore's own signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Raises Private, and what httpcore raises."""
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"cannot look up {host}: {error}") from error
+        addresses = [str(address[0]) for *_, address in found]
+        for address in addresses:
+            if not is_public(address):
+                raise Private(f"{host} stands for {address}, which is not public: allow_private = true lets it pass")
+        last: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in dict.fromkeys(addresses):
+            try:
+                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                last = error
+        raise last
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109 -- httpcore's own signature
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
+    ) -> httpcore.AsyncNetworkStream:
+        """Never."""
+        raise Private(f"{path} is a socket of this machine")
+
+    async def sleep(self, seconds: float) -> None:
+        """As httpcore wants it."""
+        await self._inner.sleep(seconds)
+
+
+def is_public(address: str) -> bool:
+    """Whether an address (IPv4 or IPv6) is one of the public internet, for one host."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    inner = None
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = parsed.ipv4_mapped or parsed.sixtofour
+        if parsed in _NAT64:
+            inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
+    if inner is not None:
+        return is_public(str(inner))
+    return parsed.is_global and not parsed.is_multicast

@@ -1,0 +1,269 @@
+"""Messages to sinks: at least once, in order for each distribution, whatever a sink does.
+
+One loop does what concerns the database: events that changed become messages, messages are marked as begun before they
+are sent, results are written down. Each message is then sent by a task of its own, so that a sink that hangs holds up
+nothing but itself. Whoever dies on the way sends the messages that were begun once more, under the same ids.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+from aiosqlite import Connection
+
+from indexer import errors
+from indexer.domain import delivery
+from indexer.domain.delivery import Since, Wants, given_up, wait_ms
+from indexer.edge.sinks.message import Fault, Message, Sink, SinkFailed
+from indexer.status import DeliveryStatus
+from indexer.store import outbox
+from indexer.store.db import named_errors, transaction
+from indexer.store.outbox import Begun, Look
+
+log = structlog.get_logger(__name__)
+
+TICK_S: Final = 0.5
+GRACE_S: Final = 2.0  # what is on its way when we stop may arrive until then; after that nobody knows
+COUNTED_EVERY_MS: Final = 15_000
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A sink of the configuration. `since`: where it is to hear from; None: from when this database first knows it."""
+
+    name: str
+    sink: Sink
+    wants: Wants
+    since: Since | None = None
+
+
+@dataclass(slots=True)
+class _Desk:
+    """A sink at work. `rests_until_ms`: it failed, and one message at a time finds out whether it is back."""
+
+    post: Post
+    since: Since
+    busy: set[str] = field(default_factory=set)
+    after: str = ""
+    failures: int = 0
+    rests_until_ms: int = 0
+
+    def free(self, now_ms: int) -> int:
+        if now_ms < self.rests_until_ms:
+            return 0
+        return (1 if self.failures else self.post.sink.at_once) - len(self.busy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    desk: _Desk
+    message: Begun
+    failed: SinkFailed | None
+
+
+class Deliverer:
+    """Tells sinks what they want to hear."""
+
+    def __init__(
+        self,
+        db: Connection,
+        network: str,
+        posts: Sequence[Post],
+        now_ms: Callable[[], int],
+        status: DeliveryStatus,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`db`: a connection of its own, whose commits are on the disk. `network`: its name."""
+        self._db, self._network, self._posts, self._now_ms = db, network, tuple(posts), now_ms
+        self._status, self._jitter = status, jitter
+        self._desks: dict[str, _Desk] = {}
+        self._outcomes: list[_Outcome] = []  # of tasks that are done
+        self._unwritten: list[_Outcome] = []  # taken in, and not committed yet
+        self._sending: set[asyncio.Task[None]] = set()
+        self._awake = asyncio.Event()
+        self._stopping = False
+        self._counted_ms = 0
+
+    @property
+    def sinks(self) -> Mapping[str, tuple[Wants, Since]]:
+        """What each sink of the configuration wants, and where it hears from."""
+        return {name: (desk.post.wants, desk.since) for name, desk in self._desks.items()}
+
+    def wake(self) -> None:
+        """Something may be to be told: look soon."""
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Begin nothing more, and return from `run`."""
+        self._stopping = True
+        self._awake.set()
+
+    async def open(self) -> None:
+        """Learn where each sink hears from, before anything else is written. One that is new, that was left out of the
+        configuration for a while, or whose `since` has changed, is told what it missed."""
+        now_ms = self._now_ms()
+        async with transaction(self._db):
+            before = await outbox.known(self._db)
+            for post in self._posts:
+                old = before.get(post.name)
+                since = post.since or (old.since if old is not None else Since(ms=now_ms))
+                full = await outbox.enlist(self._db, post.name, since)
+                self._desks[post.name] = _Desk(post, full)
+            while await outbox.hand_out(self._db, self.sinks, now_ms):
+                pass
+            for name, desk in self._desks.items():
+                old = before.get(name)
+                if old is None or not old.configured or old.since != desk.since:
+                    log.info("sink.new" if old is None else "sink.makes_up", sink=name)
+                    await make_up(self._db, name, desk.post.wants, desk.since, now_ms)
+            await outbox.retire(self._db, self._desks)
+        for name in before.keys() - self._desks.keys():
+            if before[name].configured:
+                log.warning("sink.left_out", sink=name, hint="what it was to get waits until it is configured again")
+
+    async def run(self) -> None:
+        """Deliver until stopped. `open` comes first."""
+        while not self._stopping:
+            self._awake.clear()
+            try:
+                with named_errors():
+                    await self.step()
+            except errors.DatabaseBusy as error:
+                log.warning("deliveries.database_busy", reason=str(error))
+            if not self._outcomes and not self._stopping:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_S):
+                        await self._awake.wait()
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=GRACE_S)
+        now_ms = self._now_ms()
+        self._take_in(now_ms)
+        with named_errors():
+            async with transaction(self._db):
+                await self._write_down(now_ms)
+        await self.close()
+
+    async def close(self) -> None:
+        """Whatever is on its way is not waited for."""
+        for task in self._sending:
+            task.cancel()
+        if self._sending:
+            await asyncio.wait(self._sending)
+        for desk in self._desks.values():
+            await desk.post.sink.close()
+
+    async def step(self) -> None:
+        """What there is to do now: write down what came of messages, make new ones, begin those that are due."""
+        now_ms = self._now_ms()
+        self._take_in(now_ms)
+        if self._unwritten or await outbox.stirs(self._db) or await self._something_is_due(now_ms):
+            beginning: list[tuple[_Desk, Begun]] = []
+            async with transaction(self._db):
+                await self._write_down(now_ms)
+                more = await outbox.hand_out(self._db, self.sinks, now_ms)
+                for desk in self._desks.values():
+                    reach = await outbox.reach(self._db, desk.post.wants.finality)
+                    await outbox.ripen(self._db, desk.post.name, reach)
+                    look = await self._look(desk, now_ms)
+                    desk.after = look.after or ""
+                    beginning += [(desk, each) for each in await outbox.begin(self._db, look.numbers, now_ms)]
+            self._unwritten.clear()
+            for desk, message in beginning:
+                desk.busy.add(message.lane)
+                task = asyncio.create_task(self._send(desk, message), name=f"to {desk.post.name}")
+                self._sending.add(task)
+                task.add_done_callback(self._sending.discard)
+            if more:
+                self.wake()
+        if now_ms >= self._counted_ms + COUNTED_EVERY_MS:
+            self._counted_ms = now_ms
+            self._status.queued = dict.fromkeys(self._desks, (0, 0, 0)) | await outbox.queued(self._db)
+
+    async def _something_is_due(self, now_ms: int) -> bool:
+        for desk in self._desks.values():
+            reach = await outbox.reach(self._db, desk.post.wants.finality)
+            if await outbox.ripe(self._db, desk.post.name, reach) or (await self._look(desk, now_ms)).numbers:
+                return True
+        return False
+
+    async def _look(self, desk: _Desk, now_ms: int) -> Look:
+        """Messages that may be begun now."""
+        free = desk.free(now_ms)
+        if free <= 0:
+            return Look([], desk.after)
+        name = desk.post.name
+        reach = await outbox.reach(self._db, desk.post.wants.finality)
+        look = await outbox.due(self._db, name, now_ms, reach, desk.busy, desk.after, free)
+        if not look.numbers and desk.after:  # from the first lane on, then
+            look = await outbox.due(self._db, name, now_ms, reach, desk.busy, "", free)
+        return look
+
+    async def _send(self, desk: _Desk, begun: Begun) -> None:
+        failed: SinkFailed | None = None
+        try:
+            await desk.post.sink.send(message_of(begun, self._network))
+        except SinkFailed as error:
+            failed = error
+        except Exception as error:
+            log.exception("delivery.bug", sink=desk.post.name)
+            failed = SinkFailed(f"{type(error).__name__}, see the log", Fault.MESSAGE)
+        self._outcomes.append(_Outcome(desk, begun, failed))
+        self.wake()
+
+    def _take_in(self, now_ms: int) -> None:
+        """What came of messages frees their lanes, and says how the sinks are."""
+        for outcome in self._outcomes:
+            desk, failed = outcome.desk, outcome.failed
+            desk.busy.discard(outcome.message.lane)
+            name = desk.post.name
+            self._status.attempts[name, "delivered" if failed is None else "failed"] += 1
+            if failed is None or failed.fault is Fault.MESSAGE:
+                if desk.failures:
+                    log.info("sink.recovered", sink=name, after_failures=desk.failures)
+                desk.failures = desk.rests_until_ms = 0
+            else:
+                desk.failures += 1
+                rest_ms = wait_ms(desk.failures, delivery.LONGEST_REST_MS, self._jitter())
+                if failed.after_s is not None:
+                    rest_ms = max(rest_ms, int(failed.after_s * 1000))
+                desk.rests_until_ms = max(desk.rests_until_ms, now_ms + rest_ms)
+                if desk.failures == 1:
+                    log.warning("sink.failing", sink=name, reason=str(failed), hint=failed.hint)
+        self._unwritten += self._outcomes
+        self._outcomes.clear()
+
+    async def _write_down(self, now_ms: int) -> None:
+        """Kept until that is committed: a busy database is asked again."""
+        for outcome in self._unwritten:
+            message, failed = outcome.message, outcome.failed
+            if failed is None:
+                await outbox.arrived(self._db, message.number, now_ms)
+            elif given_up(message.attempts, message.first_ms, now_ms):
+                log.warning("delivery.dead", sink=outcome.desk.post.name, message=message.id, reason=str(failed))
+                await outbox.died(self._db, message.number, str(failed), now_ms)
+            else:
+                later_ms = now_ms + wait_ms(message.attempts, delivery.LONGEST_WAIT_MS, self._jitter())
+                await outbox.failed(self._db, message.number, str(failed), later_ms)
+
+
+async def make_up(db: Connection, name: str, wants: Wants, since: Since, now_ms: int, *, again: bool = False) -> int:
+    """Messages to a sink of all events since then that it was not told of; with `again` also of those that it was.
+
+    How many. The caller owns the transaction.
+    """
+    made, after = await outbox.make_up(db, name, wants, since, now_ms, again=again)
+    while after is not None:
+        more, after = await outbox.make_up(db, name, wants, since, now_ms, after=after, again=again)
+        made += more
+    return made
+
+
+def message_of(begun: Begun, network: str) -> Message:
+    """What a sink is given of it."""
+    event = {**begun.event, "data": json.loads(begun.event["data"])}
+    return Message(begun.id, network, not delivery.holds(begun.turn), event)

@@ -4,20 +4,33 @@
 3 a service cannot be reached, 70 a bug or a block that cannot be understood.
 """
 
+from typing import Final
+
 from indexer.chain.point import Place, Tip
+
+LONGEST: Final = 4_000  # characters of a sentence: what a peer says may be in it, at any length
+
+
+def printable(text: str, most: int = LONGEST) -> str:
+    """Text in one line that no terminal obeys, with nothing in it that cannot be seen, and no more than `most`
+    characters of it: what a peer or a stranger says ends up in logs and on screens."""
+    cut = text if len(text) <= most else f"{text[:most]}…"
+    if cut.isprintable():
+        return cut
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in cut)
 
 
 class IndexerError(Exception):
-    """Something we foresaw. `str(error)` is one sentence; `hint` says what to do about it."""
+    """Something we foresaw. `str(error)` is one printable sentence; `hint` says what to do about it."""
 
     code = "indexer.error"
     hint = "see docs/runbook.md"
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
         if hint is not None:
-            self.hint = hint
+            self.hint = printable(hint)
 
 
 # --- configuration and the command line
@@ -152,7 +165,7 @@ class BlockNotUnderstood(IndexerError):
 
     def __init__(self, where: object, reason: str) -> None:
         super().__init__(f"block {where} cannot be understood: {reason}")
-        self.where, self.reason = where, reason
+        self.where, self.reason = where, printable(reason)
 
 
 class UntilPassed(IndexerError):

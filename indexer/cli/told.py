@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from indexer.errors import IndexerError, NotConfirmed
+from indexer.errors import IndexerError, NotConfirmed, printable
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -41,7 +41,7 @@ def told_apart(as_json: bool = False) -> Iterator[None]:
         if as_json:
             typer.echo(json.dumps({"error": {"code": error.code, "message": str(error), "hint": error.hint}}))
         else:
-            typer.echo(f"error: {error}\nhint:  {error.hint}", err=True)
+            typer.echo(f"error: {error}\nhint:  {escaped(error.hint)}", err=True)
         raise typer.Exit(error.exit_code) from error
 
 
@@ -86,7 +86,7 @@ def ada(lovelace: int) -> str:
 
 def escaped(text: str) -> str:
     """Text without anything that a terminal would obey, or that cannot be seen: that becomes \\x, \\u and digits."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return printable(text, len(text))
 
 
 def shortened(digits: str) -> str:

@@ -112,7 +112,7 @@ class Node:
             except TimeoutError as error:
                 raise errors.RequestTimedOut(f"no answer to {method} within {self._timeout_s:g} s") from error
             except ConnectionClosed as error:
-                raise errors.Unreachable(f"Ogmios closed the connection{closed_because(error)}") from error
+                raise errors.Unreachable(closed_because(error)) from error
             except (WebSocketException, OSError) as error:
                 raise errors.Unreachable("Ogmios closed the connection") from error
 

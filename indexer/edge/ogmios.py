@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidProxy, InvalidURI, WebSocketException
 from websockets.frames import Frame, Opcode
 
 from indexer import errors
@@ -23,6 +23,10 @@ from indexer.ogmios import queries, wire
 _SILENT: Final = logging.Logger("ogmios", logging.CRITICAL + 1)  # what it would log, we raise
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: *[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+# Of one message. What makes a block is at most 90 kB today, and its JSON some 30 times as much at worst; an answer with
+# all coins of a wallet has 300 bytes a coin.
+LARGEST_MESSAGE: Final = 32 << 20
+_LARGEST_PAGE: Final = 1 << 16  # of the health page, which has 1 kB
 _NOT_IN_THIS_ERA: Final = 2002  # also of network queries, while the node's ledger is in Byron
 
 
@@ -37,7 +41,7 @@ class Session:
         try:
             return await self._socket.recv(decode=False)
         except ConnectionClosed as error:
-            raise errors.Unreachable(f"Ogmios closed the connection{closed_because(error)}") from error
+            raise errors.Unreachable(closed_because(error)) from error
 
     async def find_intersection(self, points: tuple[Place, ...]) -> None:
         """Ask where to start; the answer comes through `receive`."""
@@ -116,14 +120,22 @@ class Session:
             raise errors.Unreachable("Ogmios closed the connection") from error
 
 
+class _ConnectThere(connect):
+    """No redirect is followed: the headers, which hold the key of a hosted Ogmios, would go wherever it leads."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Whatever the server answered instead of a socket is the error."""
+        return exc
+
+
 async def open_socket(url: str, headers: Mapping[str, str], timeout_s: float) -> ClientConnection:
     """Connect to Ogmios (`ws://` or `wss://`), with extra headers where a hosted one wants them. Raises Unreachable."""
     try:
-        # Blocks are far larger than the default of 1 MiB a message, and Ogmios never compresses.
-        return await connect(
+        # Blocks are larger than the default of 1 MiB a message, and Ogmios never compresses.
+        return await _ConnectThere(
             url,
             additional_headers=dict(headers),
-            max_size=None,
+            max_size=LARGEST_MESSAGE,
             compression=None,
             open_timeout=timeout_s,
             close_timeout=0.1,  # what Ogmios still has for us is of no use to a session that ends
@@ -131,6 +143,9 @@ async def open_socket(url: str, headers: Mapping[str, str], timeout_s: float) ->
             proxy=None if urlsplit(url).hostname in _LOOPBACK else True,
             logger=_SILENT,
         )
+    except (InvalidProxy, InvalidURI):
+        # Without the cause: it repeats the whole URL, or that of the proxy, with what may be secret in it.
+        raise errors.Unreachable(f"cannot connect to Ogmios at {shown_url(url)}: no URL, or none of a proxy") from None
     except (WebSocketException, OSError, ValueError, EOFError, ImportError) as error:
         raise errors.Unreachable(
             f"cannot connect to Ogmios at {shown_url(url)}: {error or type(error).__name__}"
@@ -154,13 +169,23 @@ async def fetch_health(url: str, headers: Mapping[str, str], timeout_s: float) -
     parts = urlsplit(url)
     path = f"{parts.path.rstrip('/')}/health"
     page = urlunsplit((parts.scheme.replace("ws", "http", 1), parts.netloc, path, parts.query, ""))
+    body = bytearray()
     try:
-        async with httpx.AsyncClient(headers=dict(headers), timeout=timeout_s) as client:
-            reply = await client.get(page)
-        health = reply.json()
-    except httpx.HTTPError as error:
+        async with (
+            asyncio.timeout(timeout_s),
+            httpx.AsyncClient(
+                headers=dict(headers), timeout=timeout_s, trust_env=parts.hostname not in _LOOPBACK
+            ) as client,
+            client.stream("GET", page, headers={"Accept-Encoding": "identity"}) as reply,
+        ):
+            async for chunk in reply.aiter_raw():  # as it came: what is compressed is no page of Ogmios'
+                body += chunk
+                if len(body) > _LARGEST_PAGE:
+                    break
+        health = msgspec.json.decode(body)
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         raise errors.Unreachable(f"cannot read {shown_url(page)}: {error or type(error).__name__}") from error
-    except ValueError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise errors.ReplyGarbled(f"{shown_url(page)} is not Ogmios' health page") from error
     if not isinstance(health, dict):
         raise errors.ReplyGarbled(f"{shown_url(page)} is not Ogmios' health page")
@@ -185,15 +210,18 @@ def read_headers(path: Path | None) -> dict[str, str]:
 
 
 def closed_because(error: ConnectionClosed) -> str:
-    """What the peer gave as a reason. Ogmios reports a lost node in the reason of a normal close."""
+    """A sentence: who closed the connection, and why. Ogmios reports a lost node in the reason of a normal close."""
     if error.rcvd is None:
-        return " without a word"
+        if error.sent is not None:  # such as for a message that is too long
+            return f"the connection to Ogmios was given up: {error.sent.reason or error.sent.code}"
+        return "Ogmios closed the connection without a word"
     reason = error.rcvd.reason
     try:
         reason = msgspec.json.decode(reason)["message"]
-    except (msgspec.MsgspecError, TypeError, KeyError):
-        return f" ({error.rcvd.code} {reason!r})" if reason else f" ({error.rcvd.code})"
-    return f": {reason}"
+    except (msgspec.MsgspecError, TypeError, KeyError, RecursionError):
+        told = f"{error.rcvd.code} {reason!r}" if reason else f"{error.rcvd.code}"
+        return f"Ogmios closed the connection ({told})"
+    return f"Ogmios closed the connection: {reason}"
 
 
 def shown_url(url: str) -> str:

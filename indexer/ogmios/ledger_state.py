@@ -1,5 +1,6 @@
 """What the replies about the ledger's state say: parameters, unspent outputs, tip, timeline (Ogmios v7.0 and v6.14)."""
 
+import re
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, Final
@@ -15,7 +16,10 @@ from indexer.errors import ReplyGarbled
 from indexer.ogmios import decode, queries
 from indexer.ogmios.text import Malformed, items, members
 
-_EXACT: Final = msgspec.json.Decoder(float_hook=Fraction)  # 1.2 is 6/5, not a float
+# A fraction, or a number with a point. Fraction would also take 1e999999999, and reckon for as long as that takes.
+_RATIO: Final = re.compile(r"\d{1,30}(/[1-9]\d{0,29}|(\.\d{1,30})?([eE][+-]?\d{1,2})?)", re.ASCII)
+_EXACT: Final = msgspec.json.Decoder(float_hook=lambda text: _ratio(text))  # 1.2 is 6/5, not a float
+_LEAST_TIER: Final = 256  # bytes; it is 25,600. A fee is reckoned tier by tier
 _TEXT: Final = msgspec.json.Decoder(str)
 _UNREADABLE: Final = (Malformed, msgspec.MsgspecError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
 
@@ -35,11 +39,11 @@ def parameters(text: bytes) -> Parameters:
             major=_whole(found["version"]["major"]),
             fee_per_byte=_whole(found["minFeeCoefficient"]),
             fee_constant=_whole(found["minFeeConstant"]["ada"]["lovelace"]),
-            memory_price=Fraction(prices["memory"]),
-            step_price=Fraction(prices["cpu"]),
-            script_price=Fraction(tiers["base"]),
-            script_tier=_positive(tiers["range"]),
-            script_multiplier=Fraction(tiers["multiplier"]),
+            memory_price=_ratio(prices["memory"]),
+            step_price=_ratio(prices["cpu"]),
+            script_price=_ratio(tiers["base"]),
+            script_tier=_tier(tiers["range"]),
+            script_multiplier=_ratio(tiers["multiplier"]),
             lovelace_per_byte=_whole(found["minUtxoDepositCoefficient"]),
             max_size=_whole(found["maxTransactionSize"]["bytes"]),
             max_value_size=_whole(found["maxValueSize"]["bytes"]),
@@ -127,9 +131,20 @@ def _coin(text: bytes) -> Coin:
     return Coin(reference, decode.output(text), size)
 
 
+def _ratio(value: Any) -> Fraction:
+    """A number that is no less than 0, exactly."""
+    if type(value) in (int, Fraction):
+        if not 0 <= value <= MAX_INTEGER:
+            raise ValueError("a number out of range")
+        return Fraction(value)
+    if not _RATIO.fullmatch(value):
+        raise ValueError(f"{value!r:.80} is no ratio")
+    return Fraction(value)
+
+
 def _integer(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r:.80} is no integer")
+    if type(value) is not int or abs(value) > MAX_INTEGER:
+        raise TypeError(f"{value!r:.80} is no integer of use")
     return value
 
 
@@ -139,7 +154,7 @@ def _whole(value: Any) -> int:
     return int(value)
 
 
-def _positive(value: Any) -> int:
-    if _whole(value) == 0:
-        raise ValueError("a tier of no bytes never ends")
+def _tier(value: Any) -> int:
+    if _whole(value) < _LEAST_TIER:
+        raise ValueError(f"tiers of {value} bytes")
     return int(value)

@@ -1,10 +1,14 @@
 """What the replies to the few queries of a follower say of the network."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from indexer.chain.time import Era
+from indexer.chain.point import MAX_INTEGER
+from indexer.chain.time import LAST_MOMENT_MS, Era
 from indexer.errors import ReplyGarbled
+
+_LARGEST_K: Final = 1_000_000  # mainnet's is 2,160
+_LONGEST_SLOT_MS: Final = 86_400_000
 
 
 def genesis(result: Any) -> tuple[int, int]:
@@ -13,7 +17,7 @@ def genesis(result: Any) -> tuple[int, int]:
         magic, k = result["networkMagic"], result["securityParameter"]
     except (TypeError, KeyError) as error:
         raise ReplyGarbled(f"a genesis configuration without {error}") from error
-    if type(magic) is not int or type(k) is not int or k < 1:
+    if type(magic) is not int or type(k) is not int or not 1 <= k <= _LARGEST_K:
         raise ReplyGarbled(f"a genesis configuration with magic {magic!r} and security parameter {k!r}")
     return magic, k
 
@@ -25,16 +29,27 @@ def eras(start_time: Any, summaries: Any) -> tuple[Era, ...]:
     """
     try:
         start_ms = round(datetime.fromisoformat(start_time).timestamp() * 1000)
-        found = {
-            summary["start"]["slot"]: Era(
+        every = [
+            Era(
                 summary["start"]["slot"],
                 start_ms + round(summary["start"]["time"]["seconds"] * 1000),
                 summary["parameters"]["slotLength"]["milliseconds"],
             )
             for summary in summaries
-        }
-    except (TypeError, KeyError, ValueError) as error:
-        raise ReplyGarbled(f"era summaries that cannot be read: {error!r}") from error
-    if not found or any(type(era.slot_ms) is not int or era.slot_ms < 1 for era in found.values()):
-        raise ReplyGarbled("era summaries without eras, or with slots that last no time")
+        ]
+    except (TypeError, KeyError, ValueError, ArithmeticError, OSError) as error:
+        raise ReplyGarbled(f"era summaries that cannot be read: {error!r:.200}") from error
+    if not every or not all(map(_can_be, every)):
+        raise ReplyGarbled("era summaries without eras, or with slots or times that cannot be")
+    found = {era.start_slot: era for era in every}
     return tuple(sorted(found.values()))
+
+
+def _can_be(era: Era) -> bool:
+    whole = type(era.start_slot) is int and type(era.slot_ms) is int
+    return (
+        whole
+        and 0 <= era.start_slot <= MAX_INTEGER
+        and abs(era.start_ms) <= LAST_MOMENT_MS
+        and 1 <= era.slot_ms <= _LONGEST_SLOT_MS
+    )

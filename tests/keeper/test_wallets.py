@@ -1,12 +1,15 @@
 """What the keeper's wallet may hold, and what strangers put there."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.contract.terms import Asset, Reference
 from tests.contract.tree import Array
-from tests.support.keeping import House, attested, grounds, promised
+from tests.support.following import select
+from tests.support.keeping import RULES, House, attested, grounds, promised
 from tests.support.spending import NATIVE, Coin, Spending, Wallet, native_hash, paid, written
 from tests.support.yard import FREELY, FUNDER, Yard, allocation, terms
 
@@ -150,3 +153,81 @@ async def test_without_a_contract_nothing_is_split_and_nothing_breaks(tmp_path: 
         async with it.opened():
             await it.block()
             assert [coin.output.lovelace for coin in yard.coins_at(NEW.address)] == [1_000 * ADA]
+
+
+HEAVY: Final = Array((2, Array(tuple(Array((0, bytes([n // 256, n % 256]) * 14)) for n in range(490)))))
+LIGHT: Final = Array((2, Array(())))
+
+
+@pytest.mark.parametrize("known", ["followed", "from before the history"])
+async def test_a_coin_with_a_large_script_is_never_spent_or_staked_and_the_keeper_goes_on_beside_it(
+    tmp_path: Path, known: str
+) -> None:
+    """Each release costs something, so that coins are spent; the one with the small script has the size of a stake."""
+    async with grounds() as (yard, server):
+        for lovelace in (20 * ADA, 30 * ADA):
+            yard.pay(NEW.address, lovelace)
+        heavy = give_script(yard, HEAVY, 900 * ADA)
+        light = give_script(yard, LIGHT, 7 * ADA)
+        rules = replace(RULES, sponsors=frozenset({"all"}))
+        if known != "followed":
+            async with House(yard, server, tmp_path).opened():
+                pass  # without this wallet
+        it = House(yard, server, tmp_path, rules, NEW)
+        async with it.opened():
+            await it.round()
+            assert it.status.balance == 50 * ADA
+            for number in range(3):
+                made = await promised(yard, terms(allocation(number, 700), keeper_fee_per_payout=0))
+                await attested(yard, made, b"m1", 0, 1)
+            for _ in range(3):
+                await it.block()
+            assert {row["state"] for row in it.releases()} <= {"in_block", "confirmed"}
+            assert len(it.releases()) == 3
+            cost = sum(row["cost"] for row in it.releases())
+            assert cost > 0
+            splits = select(it.path, "SELECT fee FROM release_transaction WHERE release_id IS NULL")
+            assert it.status.balance == 50 * ADA - cost - sum(row["fee"] for row in splits)
+            used = {row["input_transaction_id"] for row in select(it.path, "SELECT * FROM release_input")}
+            assert used.isdisjoint({heavy.hex(), light.hex()})
+            there = {coin.reference.transaction_id for coin in yard.coins_at(NEW.address)}
+            assert {heavy, light} <= there
+            assert shut(it) == []
+
+
+async def test_where_a_coin_with_a_large_script_is_all_there_is_the_gate_says_so(tmp_path: Path) -> None:
+    async with grounds() as (yard, server):
+        give_script(yard, HEAVY, 900 * ADA)
+        await due(yard)
+        it = House(yard, server, tmp_path, wallet=NEW)
+        async with it.opened():
+            await it.round()
+            assert it.releases() == []
+            assert shut(it) == ["collateral", "reserve"]
+            assert it.keeper is not None
+            told = {str(each.gate): each.reason for each in await it.keeper.gates()}
+            assert "has 0 lovelace in 0 coins of ada alone" in told["reserve"]
+            assert "1 other coins (900000000 lovelace) are left alone: tokens, scripts or datums" in told["reserve"]
+            assert told["collateral"].startswith("no coin of ada alone with ")
+            yard.pay(NEW.address, 100 * ADA)
+            for _ in range(3):
+                await it.block()
+            assert it.states() == ["in_block"]
+            assert len([coin for coin in yard.coins_at(NEW.address) if coin.output.lovelace == 900 * ADA]) == 1
+
+
+def give_script(yard: Yard, script: Array, lovelace: int) -> bytes:
+    """A coin that carries a native script, from the funder; the transaction that makes it."""
+    coin = max(yard.coins_at(FUNDER.address), key=lambda each: (not each.output.assets, each.output.lovelace))
+    given = Coin(
+        Reference(coin.reference.transaction_id, coin.reference.index), paid(FUNDER.address, coin.output.lovelace)
+    )
+    spending = Spending(
+        inputs=(given,),
+        signers=(FUNDER,),
+        change=FUNDER.address,
+        outputs=(paid(NEW.address, lovelace, script=(0, script)),),
+    )
+    made = yard.node.submit(written(spending))
+    yard.node.make_block()
+    return made

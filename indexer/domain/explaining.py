@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -114,7 +114,10 @@ def _distribution(life: Life) -> Reason:
 
 
 def _signatures(facts: Facts) -> list[Reason]:
-    tally = assess(facts.life)[0].get(facts.milestone_id)
+    # Verified here once more, as the judge does: a database may say anything of them.
+    life = replace(facts.life, signatures=[])
+    life.add(replace(each, verifies=None) for each in facts.life.signatures)
+    tally = assess(life)[0].get(facts.milestone_id)
     if tally is None:
         return [
             Reason(
@@ -130,7 +133,7 @@ def _signatures(facts: Facts) -> list[Reason]:
     enough = have >= tally.threshold
     hint = None if enough else "an oracle signs with `indexer attest`"
     reasons = [Reason("signatures", Standing.OK if enough else Standing.WAITING, told, hint)]
-    return [*reasons, *_not_counted(facts.life, facts.milestone_id, tally)]
+    return [*reasons, *_not_counted(life, facts.milestone_id, tally)]
 
 
 def _not_counted(life: Life, milestone_id: bytes, tally: Tally) -> list[Reason]:

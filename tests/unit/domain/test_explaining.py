@@ -136,6 +136,18 @@ def test_signatures_that_do_not_count_are_told_with_their_verdicts() -> None:
     ]
 
 
+def test_a_signature_that_only_the_database_calls_valid_does_not_count() -> None:
+    it = life(0)
+    forged = signed(it.id, ORACLES[1], b"something else")
+    it.signatures.append(replace(forged, verifies=True))  # as somebody wrote it there
+    reasons = explain(facts(it))
+    assert [told.partition(":")[0] for _, told in about("signatures", reasons)] == [
+        "1 of 2 signatures that it takes verify",
+        "1 more does not count",
+    ]
+    assert reasons[-1].sentence == "nothing is to be released: 1 of 2 signatures verify"
+
+
 def test_the_time_is_waited_for() -> None:
     known = facts(life(0, 1), now_ms=NOON - 1)
     assert about("allocations", explain(known)) == [

@@ -99,7 +99,7 @@ async def run(
         deliverer = Deliverer(outbox, config.chain.name, posts, http.now_ms, served)
         await deliverer.open()
         premises = premises_of(config, journal, signer, status, keeping, dry_run=dry_run)
-        keeper = Keeper(premises, reach, lambda: follower.begin_anew())
+        keeper = Keeper(premises, reach, deliverer, lambda: follower.begin_anew())
 
         def moved() -> None:
             keeper.wake()

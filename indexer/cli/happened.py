@@ -214,6 +214,39 @@ class Event(RootModel[AnyEvent]):
     """Something that happened to a distribution."""
 
 
+class SampleData(_Part):
+    """Some words."""
+
+    text: str
+
+
+class Sample(_Event):
+    """About nothing: what `sinks test` sends."""
+
+    type: Literal["sink.test"]
+    distribution_id: None = None  # type: ignore[assignment]  # it is about no distribution
+    milestone_id: None = None
+    data: SampleData
+
+
+class Message(_Part):
+    """What sinks are sent about an event: a CloudEvent (1.0, JSON format).
+
+    `id` is `<event_id>.<n>`: with n even the event holds, with n odd it is retracted; of the messages about an event
+    the one with the highest n is true. `subject` is the event's id; `data` the event as the view `events` has it.
+    """
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    datacontenttype: Literal["application/json"]
+    finality: Literal["seen", "confirmed", "final", "retracted"]
+    data: AnyEvent | Sample
+
+
 _EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 

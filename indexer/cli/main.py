@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from indexer import __version__
-from indexer.cli import asking, audit, dashboard, devnet, follow, funding, keeping, signing, start
+from indexer.cli import asking, audit, dashboard, devnet, follow, funding, keeping, signing, sinking, start
 
 app = typer.Typer(
     name="indexer",
@@ -23,6 +23,7 @@ asking.add_to(app)
 signing.add_to(app)
 funding.add_to(app)
 keeping.add_to(app)
+sinking.add_to(app)
 audit.add_to(app)
 dashboard.add_to(app)
 start.add_to(app)

@@ -16,19 +16,21 @@ from indexer.cli.by_hand import SubmittedRelease
 from indexer.cli.checks import InitReport
 from indexer.cli.claims import Calculation
 from indexer.cli.commits import Commit
+from indexer.cli.delivered import Backfilled, Deliveries, Retried
 from indexer.cli.demo import Demo
 from indexer.cli.demo_story import Story
 from indexer.cli.deploys import Deployed, TakenBack
 from indexer.cli.explains import Explanation
 from indexer.cli.exports import Exported
 from indexer.cli.gives_back import GaveBack
-from indexer.cli.happened import Event
+from indexer.cli.happened import Event, Message
 from indexer.cli.keypairs import KeyPair
 from indexer.cli.outputs import Ran, Rebuilt, Rewound, Status
 from indexer.cli.pauses import Paused
 from indexer.cli.publishes import Published
 from indexer.cli.registers import Registration
 from indexer.cli.released import Releases
+from indexer.cli.samples import SamplesSent
 from indexer.cli.states import DistributionContractState
 from indexer.cli.submits import Submitted
 from indexer.documents import Document, MilestoneCompletionData, MilestoneSchedule
@@ -36,9 +38,11 @@ from indexer.documents import Document, MilestoneCompletionData, MilestoneSchedu
 MODELS: Final[tuple[type[BaseModel], ...]] = (
     Attested,
     Audit,
+    Backfilled,
     Calculation,
     Commit,
     Demo,
+    Deliveries,
     Deployed,
     DistributionContractState,
     Event,
@@ -47,6 +51,7 @@ MODELS: Final[tuple[type[BaseModel], ...]] = (
     GaveBack,
     InitReport,
     KeyPair,
+    Message,
     MilestoneCompletionData,
     MilestoneSchedule,
     Paused,
@@ -55,7 +60,9 @@ MODELS: Final[tuple[type[BaseModel], ...]] = (
     Rebuilt,
     Registration,
     Releases,
+    Retried,
     Rewound,
+    SamplesSent,
     Status,
     Story,
     Submitted,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from indexer import errors
+from indexer.edge.files import make_folder, read_plain
 from indexer.errors import IndexerError
 
 WAIT_S: Final = 60.0
@@ -42,6 +43,8 @@ class Kind(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     RELEASE = "release"
+    RETRY = "retry"
+    BACKFILL = "backfill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +155,7 @@ def _request(path: Path, name: str) -> Request | None:
 
 def _read(path: Path) -> Any:
     try:
-        with path.open("rb") as file:
-            raw = file.read(_MOST_BYTES + 1)
+        raw = read_plain(path, _MOST_BYTES)
         return None if len(raw) > _MOST_BYTES else json.loads(raw)
     except (OSError, ValueError, RecursionError):
         return None
@@ -175,8 +177,10 @@ def _tidy(path: Path) -> None:
 def _write(folder: Path, name: str, content: Mapping[str, Any]) -> None:
     temporary = folder / f".{name}.{os.getpid()}"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(content, file)
             file.flush()

@@ -14,7 +14,9 @@ from aiosqlite import Connection
 from indexer.domain.delivery import DeliveryState, Finality, Past, Since, Subject, Wants, begun, holds, owed
 from indexer.store.lists import listed
 
-NO_LANE: Final = "-"  # of what concerns no distribution; sorts before every id
+Place = tuple[int, int]  # an event's slot and number
+FIRST: Final[Place] = (-1, 0)  # before every event
+_NO_LANE: Final = "-"  # of what concerns no distribution; sorts before every id
 
 _TIME: Final = """(
     SELECT start_ms + (e.slot - start_slot) * slot_ms FROM era
@@ -193,11 +195,11 @@ async def make_up(
     since: Since,
     now_ms: int,
     *,
-    after: tuple[int, int] = (-1, 0),
+    after: Place = FIRST,
     again: bool = False,
     most: int = 500,
-) -> tuple[int, tuple[int, int] | None]:
-    """Make messages, for one sink, of events after this slot and number that it was not told of; with `again`, of all.
+) -> tuple[int, Place | None]:
+    """Make messages, for one sink, of events after this place that it was not told of; with `again`, of all.
 
     How many, and where to go on; None: there are no more.
     """
@@ -225,7 +227,7 @@ async def _tell(
             for_it = told_before or (wants.includes(subject) and since.includes(subject))
             if for_it and ((again and holds(turn)) or (not there and owed(turn, past))):
                 ready = wants.finality is Finality.SEEN or height is None or not holds(turn)
-                lane = distribution_id or NO_LANE
+                lane = distribution_id or _NO_LANE
                 added.append((name, event_id, turn, lane, int(ready), None if ready else height))
     if cancelled:
         await db.executemany(CANCEL, cancelled)

@@ -6,12 +6,14 @@ from typing import Any
 import structlog
 
 from indexer.chain.time import iso
+from indexer.domain.delivery import Since
 from indexer.domain.judge import Unwanted, judge
 from indexer.edge import pause, requests
 from indexer.edge.requests import Kind, Request
 from indexer.errors import FileUnusable, IndexerError
 from indexer.plutus.identity import parse_milestone
 from indexer.store import lives
+from indexer.workers.deliver import Deliverer
 from indexer.workers.premises import Premises
 from indexer.workers.releaser import Held, Releaser
 from indexer.workers.sending import Connect
@@ -40,8 +42,8 @@ class RequestUnusable(IndexerError):
 class Clerk:
     """Carries out what is asked for."""
 
-    def __init__(self, at: Premises, connect: Connect, releaser: Releaser) -> None:
-        self._at, self._connect, self._releaser = at, connect, releaser
+    def __init__(self, at: Premises, connect: Connect, releaser: Releaser, deliverer: Deliverer) -> None:
+        self._at, self._connect, self._releaser, self._deliverer = at, connect, releaser, deliverer
         self._done: set[str] = set()  # whose answer could not be written: nothing is carried out twice
 
     async def work(self) -> None:
@@ -55,6 +57,7 @@ class Clerk:
             log.warning("request.unreadable", file=str(path))
         for late in look.late:
             log.warning("request.too_late", request=late.id, kind=str(late.kind))
+        self._done &= {request.id for request in look.waiting}
         for request in look.waiting:
             if request.id not in self._done:
                 await self._carry_out(request)
@@ -80,6 +83,15 @@ class Clerk:
                     return {"paused": False, "was_paused": await asyncio.to_thread(pause.resume, self._at.data)}
                 case Kind.RELEASE, {"distribution_id": str(name), "milestone_id": str(milestone), "most": int(most)}:
                     return await self._release(name, milestone, most)
+                case Kind.RETRY, {"sink": str() | None as sink, "message": str() | None as message}:
+                    return await self._deliverer.retry(sink, message)
+                case Kind.BACKFILL, {
+                    "sink": str(sink),
+                    "since_slot": int() | None as slot,
+                    "since_ms": int() | None as ms,
+                    "again": bool(again),
+                }:
+                    return await self._deliverer.backfill(sink, Since(ms=ms, slot=slot), again=again)
             raise RequestUnusable(f"a request of kind {request.kind} without what it takes")
         except ValueError as error:
             return _told(RequestUnusable(f"a request of kind {request.kind} that cannot be read: {error}"))

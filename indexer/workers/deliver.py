@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiosqlite import Connection
@@ -20,6 +20,7 @@ from indexer import errors
 from indexer.domain import delivery
 from indexer.domain.delivery import Since, Wants, given_up, wait_ms
 from indexer.edge.sinks.message import Fault, Message, Sink, SinkFailed
+from indexer.errors import IndexerError
 from indexer.status import DeliveryStatus
 from indexer.store import outbox
 from indexer.store.db import named_errors, transaction
@@ -30,6 +31,19 @@ log = structlog.get_logger(__name__)
 TICK_S: Final = 0.5
 GRACE_S: Final = 2.0  # what is on its way when we stop may arrive until then; after that nobody knows
 COUNTED_EVERY_MS: Final = 15_000
+
+
+class SinkUnknown(IndexerError):
+    """The configuration names no such sink."""
+
+    code = "sink.unknown"
+
+
+class NotRetried(IndexerError):
+    """A message is no dead letter, or not one that is worth sending."""
+
+    code = "deliveries.not_retried"
+    hint = "`indexer deliveries --state dead` lists those that are"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +117,43 @@ class Deliverer:
         self._stopping = True
         self._awake.set()
 
+    async def retry(self, sink: str | None, message: str | None) -> dict[str, Any]:
+        """Dead letters are tried once more: of a sink, or one message, or all; how many. Raises NotRetried."""
+        parts = None if message is None else parse_message(message)
+        async with transaction(self._db):
+            revived, outdated = await outbox.revive(self._db, sink, parts)
+        if message is not None and not revived:
+            raise NotRetried(
+                f"{message} has a newer message, which says what is true"
+                if outdated
+                else f"{message} is no dead letter"
+            )
+        self.wake()
+        return {"retried": revived, "outdated": outdated}
+
+    async def backfill(self, name: str, since: Since, *, again: bool) -> dict[str, Any]:
+        """A sink is sent what happened since then and it wants to hear of; with `again` also what it was sent before.
+
+        How many messages. In steps: whoever dies between them asks once more. Raises SinkUnknown.
+        """
+        desk = self._desks.get(name)
+        if desk is None:
+            raise SinkUnknown(f"no [[sink]] has the name {name!a}", hint=f"one of {', '.join(self._desks) or 'none'}")
+        made, after = 0, outbox.FIRST
+        while True:
+            async with transaction(self._db):
+                while await outbox.hand_out(self._db, self.sinks, self._now_ms()):
+                    pass
+                more, following = await outbox.make_up(
+                    self._db, name, desk.post.wants, since, self._now_ms(), after=after, again=again
+                )
+            made += more
+            if following is None:
+                break
+            after = following
+        self.wake()
+        return {"sink": name, "messages": made}
+
     async def open(self) -> None:
         """Learn where each sink hears from, before anything else is written. One that is new, that was left out of the
         configuration for a while, or whose `since` has changed, is told what it missed."""
@@ -120,7 +171,11 @@ class Deliverer:
                 old = before.get(name)
                 if old is None or not old.configured or old.since != desk.since:
                     log.info("sink.new" if old is None else "sink.makes_up", sink=name)
-                    await make_up(self._db, name, desk.post.wants, desk.since, now_ms)
+                    after: outbox.Place | None = outbox.FIRST
+                    while after is not None:
+                        _, after = await outbox.make_up(
+                            self._db, name, desk.post.wants, desk.since, now_ms, after=after
+                        )
             await outbox.retire(self._db, self._desks)
         for name in before.keys() - self._desks.keys():
             if before[name].configured:
@@ -251,16 +306,12 @@ class Deliverer:
                 await outbox.failed(self._db, message.number, str(failed), later_ms)
 
 
-async def make_up(db: Connection, name: str, wants: Wants, since: Since, now_ms: int, *, again: bool = False) -> int:
-    """Messages to a sink of all events since then that it was not told of; with `again` also of those that it was.
-
-    How many. The caller owns the transaction.
-    """
-    made, after = await outbox.make_up(db, name, wants, since, now_ms, again=again)
-    while after is not None:
-        more, after = await outbox.make_up(db, name, wants, since, now_ms, after=after, again=again)
-        made += more
-    return made
+def parse_message(text: str) -> tuple[str, int]:
+    """Event and turn of a message's id. Raises NotRetried."""
+    event_id, _, turn = text.rpartition(".")
+    if not event_id or not turn.isascii() or not turn.isdigit() or len(turn) > 9:
+        raise NotRetried(f"{text!a} is no id of a message", hint="EVENT.N, as `indexer deliveries` has it")
+    return event_id, int(turn)
 
 
 def message_of(begun: Begun, network: str) -> Message:

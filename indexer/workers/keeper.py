@@ -19,18 +19,20 @@ from indexer.chain.time import iso
 from indexer.domain import gates as gating
 from indexer.domain.gates import Gate, Stands
 from indexer.domain.judge import SPONSOR_ALL
-from indexer.domain.submission import UNDER_WAY, Sight, behold
+from indexer.domain.submission import UNDER_WAY, ReleaseState, Sight, behold
+from indexer.edge import pause
 from indexer.errors import SessionBroken
 from indexer.store import events, releases
 from indexer.store.db import named_errors, snapshot
 from indexer.store.due import Due, due_milestones
 from indexer.workers.clerk import Clerk
+from indexer.workers.deliver import Deliverer
 from indexer.workers.journal import course_of
 from indexer.workers.pocket import coins_there
 from indexer.workers.premises import Position, Premises
 from indexer.workers.releaser import Releaser
 from indexer.workers.sender import Sender
-from indexer.workers.sending import Connect
+from indexer.workers.sending import Connect, on_network
 
 log = structlog.get_logger(__name__)
 
@@ -48,13 +50,16 @@ _QUIET: Final = frozenset({Gate.ENABLED})  # somebody's decision, which nobody n
 class Keeper:
     """Pays what is due."""
 
-    def __init__(self, at: Premises, connect: Connect, read_wallet: Callable[[], None] = lambda: None) -> None:
-        """`read_wallet` is called where coins of the wallet from before our history are to be read."""
-        self._at, self._connect, self._read_wallet = at, connect, read_wallet
+    def __init__(
+        self, at: Premises, connect: Connect, deliverer: Deliverer, read_wallet: Callable[[], None] = lambda: None
+    ) -> None:
+        """`read_wallet` is called where coins of the wallet from before our history are to be read. What commands ask
+        of the `deliverer` comes through here too."""
+        self._at, self._connect, self._read_wallet = at, on_network(connect, at.network), read_wallet
         self._ask_ms, self._ask_after_ms = 0, WALLET_ASKED_AFTER_MS
         self._sender = Sender(at)
         self._releaser = Releaser(at, self._sender)
-        self._clerk = Clerk(at, connect, self._releaser)
+        self._clerk = Clerk(at, self._connect, self._releaser, deliverer)
         self._awake = asyncio.Event()
         self._stopping = False
         self._looked_ms = 0
@@ -74,7 +79,7 @@ class Keeper:
         self._awake.set()
 
     async def run(self) -> None:
-        """Go in rounds until stopped."""
+        """Go in rounds until stopped. Raises WrongNetwork where the node follows another network than ours."""
         while not self._stopping:
             self._awake.clear()
             wait = TICK_S
@@ -83,11 +88,11 @@ class Keeper:
                     await self._clerk.work()
                     await self.round()
                 self._at.status.round_ms = self._at.now_ms()
+            except errors.DatabaseBusy as error:
+                log.warning("keeper.database_busy", reason=str(error), retry_in_s=wait)
             except SessionBroken as error:
                 self._at.node_trouble, wait = str(error), NODE_TRIED_AFTER_S
                 log.warning("keeper.node_lost", code=error.code, reason=str(error), retry_in_s=wait)
-            except errors.DatabaseBusy as error:
-                log.warning("keeper.database_busy", reason=str(error), retry_in_s=wait)
             if not self._stopping:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
@@ -113,22 +118,30 @@ class Keeper:
             if Gate.WALLET_READ in names and self._at.address is not None:
                 self._ask_for_wallet()
         due = await self._due(where)
+        self._releaser.aside.keep_only(due)
         rests = self._rests is not None and self._rests[0] == (where, due) and self._at.now_ms() < self._rests[1]
         may = due and not rests and Gate.ENABLED not in names
-        # The node is asked once before anything is due, and whenever there is no coin to stake.
-        told = {each.gate for each in stands if not each.open} & _TOLD_BY_THE_NODE
+        # The node is asked once before anything is due, whenever there is no coin to stake, and after it was lost.
+        told = {each.gate for each in stands if not each.open} & {*_TOLD_BY_THE_NODE, Gate.NODE}
         prepares = bool(told) and not rests and Gate.ENABLED not in names
         if not names & _NOTHING_IS_SENT and (may or prepares or await self._sender.has_to_send(where)):
-            async with self._connect() as node:
-                self._at.node_trouble = None
-                await self._sender.send_again(node, where)
-                if may and not names - {Gate.NODE}:
-                    outcome = await self._releaser.release(node, where, due)
-                    shut, until_ms = outcome.shut, outcome.rests_until_ms
-                    self._rests = None if until_ms is None else ((where, due), until_ms)
-                elif prepares:
-                    await self._releaser.prepare(node, where, may_split=not names - {Gate.NODE})
-                    self._rests = (where, due), self._at.now_ms() + NODE_ASKED_AFTER_MS
+            try:
+                async with self._connect() as node:
+                    self._at.node_trouble = None
+                    await self._sender.send_again(node, where)
+                    if may and not names - {Gate.NODE}:
+                        outcome = await self._releaser.release(node, where, due)
+                        shut, until_ms = outcome.shut, outcome.rests_until_ms
+                        self._rests = None if until_ms is None else ((where, due), until_ms)
+                    elif prepares:
+                        await self._releaser.prepare(node, where, may_split=not names - {Gate.NODE})
+                        self._rests = (where, due), self._at.now_ms() + NODE_ASKED_AFTER_MS
+            except SessionBroken as error:
+                self._at.node_trouble = str(error)
+                if due:
+                    others = [each for each in shut if each.gate is not Gate.NODE]
+                    await self._held([*others, Stands(Gate.NODE, False, str(error))], where)
+                raise
         if rests:
             shut = shut or self._found_shut
         self._found_shut = shut
@@ -136,6 +149,7 @@ class Keeper:
             await self._held(shut, where)
         else:
             self._shut_since.clear()
+            self._told.clear()
 
     def _ask_for_wallet(self) -> None:
         now_ms = self._at.now_ms()
@@ -160,6 +174,7 @@ class Keeper:
         """Gates hold something that is due: after a while, people are told."""
         now_ms = self._at.now_ms()
         self._shut_since = {each.gate: self._shut_since.get(each.gate, now_ms) for each in shut}
+        self._told = {(kind, onset) for kind, onset in self._told if onset in self._shut_since.values()}
         for each in shut:
             onset = self._shut_since[each.gate]
             data = {"gate": str(each.gate), "reason": each.reason}
@@ -173,6 +188,12 @@ class Keeper:
             self._told.add((kind, onset))
             await self._at.journal.tell(kind, onset, where.slot, data)
             log.warning("keeper.held", since=iso(onset), **data)
+
+    async def _stop_all(self, release: str, reason: str) -> None:
+        """A block took collateral, which no honest node lets happen: the next release may lose more."""
+        told = f"release {release}: {reason}. Look at it, and at the node, before `indexer resume`"
+        await asyncio.to_thread(pause.pause, self._at.data, self._at.now_ms(), told)
+        log.error("collateral.lost", release=release, reason=reason, hint="all is paused")
 
     # --- what became of those that are under way
 
@@ -188,13 +209,18 @@ class Keeper:
             sights = await releases.sights(db)
             splits = await releases.splits(db, where.slot)
             there = await releases.there(db, {at for each in unsettled if each.latest for at in each.latest.named})
+            spenders = await releases.spenders(db, {each.latest.collateral for each in unsettled if each.latest})
         coming = [each.latest.id for each in unsettled if each.state in UNDER_WAY and each.latest is not None]
         coming += [each.id for each in splits]
         turns = []
         for release in unsettled:
             whole = release.latest is None or coins_there(release.latest, there, coming)
-            sight = Sight(where.slot, where.height, sights[release.id], whole)
+            taker = None if release.latest is None else spenders.get(release.latest.collateral)
+            lost = taker in {each.id for each in release.transactions}
+            sight = Sight(where.slot, where.height, sights[release.id], whole, lost)
             turn = behold(course_of(release), sight, where.k, where.confirmed_depth)
+            if turn is not None and turn.course.state is ReleaseState.FAILED:
+                await self._stop_all(release.id, turn.reason)
             if turn is not None:
                 turns.append((release, turn))
         after = {each.id: each for each in unsettled}

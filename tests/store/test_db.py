@@ -9,6 +9,7 @@ import pytest
 from indexer import errors
 from indexer.chain.network import KNOWN
 from indexer.chain.point import ORIGIN, Point
+from indexer.cli import released
 from indexer.store import (
     checkpoints,
     coins,
@@ -17,6 +18,7 @@ from indexer.store import (
     events,
     lives,
     milestones,
+    outbox,
     projection,
     releases,
     status,
@@ -35,6 +37,7 @@ NAMED = {
         events,
         lives,
         milestones,
+        outbox,
         projection,
         releases,
         status,
@@ -44,11 +47,31 @@ NAMED = {
     if name.isupper() and not name.startswith("_") and isinstance(sql, str)
 }
 # Tables of a row, or a handful.
-SINGLE_ROWS = {"chain", "era", "watch", "contract", "c", "event_delayed", "json_each", "j", "wallet", "wallet_reading"}
+SINGLE_ROWS = {
+    "chain",
+    "era",
+    "watch",
+    "contract",
+    "c",
+    "event_delayed",
+    "json_each",
+    "j",
+    "wallet",
+    "wallet_reading",
+} | {
+    "sink",
+    "outbox",
+    "o",
+    "head",
+    "CONSTANT",  # what waits in the outbox is what is read of it
+}
 READS_ALL = {  # each through an index; once a session, where nothing else is said
     "projection.HELD",
     "checkpoints.BLOCKS",
     "lives.LOCAL_MILESTONES",
+    "outbox.QUEUED",  # counts, now and then
+    "outbox.DEAD",
+    "outbox.DEAD_LETTERS",  # an index of those alone
     "status.BEGUN",  # a count, when somebody asks
     "status.OPEN",
     "status.COMPLETE_AT",
@@ -62,7 +85,8 @@ def plan(sql: str) -> list[str]:
     for migration in migrations():
         db.executescript(migration)
     count = sql.count("?") if "?1" not in sql else max(int(n) for n in re.findall(r"\?(\d+)", sql))
-    rows = db.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * count).fetchall()
+    named = dict.fromkeys(re.findall(r":([a-z_]+)", sql))
+    rows = db.execute(f"EXPLAIN QUERY PLAN {sql}", named or (None,) * count).fetchall()
     db.close()
     return [str(row[3]) for row in rows]
 
@@ -175,3 +199,16 @@ async def test_who_moves_the_write_ahead_log_into_the_database(tmp_path: Path, o
             async with transaction(db):
                 await db.execute("INSERT INTO much VALUES (zeroblob(?))", (2_000 * 4_096,))
         assert (path.stat().st_size > before) == own
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        (released.NEWEST, "release_by_intended_ms"),
+        (released.IN_STATE, "release_by_state (state=?)"),
+        (released.OF_DISTRIBUTION, "release_of_milestone (distribution_id=?)"),
+        (released.OF_BOTH, "release_of_milestone (distribution_id=?)"),
+    ],
+)
+def test_a_few_releases_are_found_without_reading_the_whole_journal(sql: str, index: str) -> None:
+    assert plan(sql)[1].endswith(index)

@@ -21,9 +21,10 @@ from indexer.edge.node import node as node_session
 from indexer.plutus.blueprint import Blueprint
 from indexer.plutus.datum import Attestation, Distribution
 from indexer.plutus.identity import message_to_sign
-from indexer.status import FollowerStatus, KeeperStatus
+from indexer.status import DeliveryStatus, FollowerStatus, KeeperStatus
 from indexer.store.db import opened
 from indexer.workers.adopt import Adopt
+from indexer.workers.deliver import Deliverer
 from indexer.workers.follow import Follower
 from indexer.workers.keeper import Keeper
 from indexer.workers.premises import Premises, Rules, Script
@@ -126,7 +127,8 @@ class House:
                 lambda: self.now_ms,
                 self.status,
             )
-            self.keeper = Keeper(at, lambda: node_session(url, {}, TIMEOUT_S), self.follower.begin_anew)
+            deliverer = Deliverer(journal, network.name, (), lambda: self.now_ms, DeliveryStatus())
+            self.keeper = Keeper(at, lambda: node_session(url, {}, TIMEOUT_S), deliverer, self.follower.begin_anew)
             task = asyncio.create_task(self.follower.run())
             try:
                 await self.caught_up()

@@ -333,6 +333,7 @@ class Follower:
         self._current = False
         with named_errors():
             await rewind(self._db, Checkpoint(news.point, height), self._network)
+            await checkpoints.see_tip(self._db, news.tip)  # also where no block follows: others ask the database
         for reference in created:
             self._sieve.release(reference)
         for reference in spent:

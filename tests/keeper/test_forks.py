@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.support.following import select
 from tests.support.keeping import House, attested, house, promised
 from tests.support.yard import OWNER, allocation, id_of, terms
 
@@ -98,3 +99,15 @@ async def test_a_release_by_somebody_else_supersedes_ours_which_costs_nothing(tm
         await it.block()
         (row,) = it.releases()
         assert (row["state"], row["transaction_id"]) == ("in_block", ours.hex())
+
+
+async def test_after_a_rollback_that_no_block_follows_the_database_tells_where_the_node_is(tmp_path: Path) -> None:
+    """Whoever only reads it is not told that the daemon is behind."""
+    async with house(tmp_path) as it:
+        await it.block(3)
+        it.yard.node.fork(2, 0)
+        await it.round()
+        tip = it.yard.node.tip
+        assert tip is not None
+        (row,) = select(it.path, "SELECT cursor_height, tip_height, tip_slot FROM chain")
+        assert row == {"cursor_height": tip.height, "tip_height": tip.height, "tip_slot": tip.slot}

@@ -36,10 +36,10 @@ chaos: $(READY)  ## keepers in COUNT random worlds from SEED on, where everythin
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --count $(COUNT)
 
 test: lint  ## ruff, mypy --strict and every test that takes less than a few minutes
-	@$(BIN)/pytest -n auto --dist loadfile -m "not slow and not clients"
+	@$(BIN)/pytest -n auto --dist loadfile -m "not slow and not clients and not promtool"
 
 test-all: lint  ## the same, and the long ones
-	@$(BIN)/pytest -n auto --dist loadfile -m "not clients"
+	@$(BIN)/pytest -n auto --dist loadfile -m "not clients and not promtool"
 
 test-clients: $(READY) $(TYPESCRIPT) $(SCALUS) $(PYOGMIOS)  ## other people's clients and evaluator (needs Node.js 20 or later)
 	@$(BIN)/pytest -m clients tests/clients

@@ -1,18 +1,39 @@
-"""What lies in infra/ says nothing that the program does not know."""
+"""What lies in infra/ says nothing that the program does not know, and is understood by those it is for."""
 
 import configparser
+import json
 import re
+import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from indexer.cli.main import app
-from indexer.edge.metrics import FollowerMetrics, KeeperMetrics
-from indexer.status import FollowerStatus, KeeperStatus
+from indexer.domain.gates import Gate
+from indexer.domain.life import State
+from indexer.domain.quorum import QuorumStatus
+from indexer.domain.submission import ReleaseState
+from tests.support.process import until
+from tests.support.watching import Watched, furnished, running
 
 ROOT = Path(__file__).parents[1]
 ALERTS = (ROOT / "infra" / "prometheus" / "alerts.yml").read_text()
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "infra" / "grafana" / "indexer.json").read_text())
 UNIT = ROOT / "infra" / "systemd" / "indexer.service"
+
+NAME = re.compile(r"\b(?:indexer|process)_[a-z0-9_]+\b")
+SELECTOR = re.compile(r"\b((?:indexer|process)_[a-z0-9_]+)\{([^}]*)\}")
+LABEL = re.compile(r'(\w+)(=~|!=|=)"([^"]*)"')
+OF_PROMETHEUS = {"instance", "job"}  # labels that it adds itself
+VALUES = {
+    "gate": set(Gate),
+    "state": {*ReleaseState, *State},
+    "quorum": set(QuorumStatus),
+    "outcome": {"answered", "failed"},
+}
 
 
 def unit() -> configparser.ConfigParser:
@@ -33,18 +54,118 @@ def test_the_service_waits_longer_for_a_stop_than_a_stop_takes() -> None:
     assert int(unit()["Service"]["TimeoutStopSec"]) > 5
 
 
-def test_alerts_are_about_metrics_that_there_are() -> None:
-    """Under the names that Prometheus reads; `up` is its own."""
-    collectors = FollowerMetrics(FollowerStatus(), lambda: 0, lambda: None), KeeperMetrics(KeeperStatus())
-    known = {family.name for collector in collectors for family in collector.collect()}
-    known |= {"indexer_follower_lag_seconds"}  # is not told before the first block
-    asked = set(re.findall(r"indexer_\w+", " ".join(re.findall(r"expr: (.*)", ALERTS))))
-    assert asked
-    assert asked <= known
+# --- metrics
 
 
-def test_each_alert_has_an_entry_in_the_runbook() -> None:
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A daemon with a keeper that follows a devnet, all of whose metrics are known."""
+    with furnished(tmp_path_factory.mktemp("town")) as here, running(here) as daemon:
+        until(lambda: daemon.ready and "indexer_milestones_due 0" in daemon.metrics)
+        until(lambda: "indexer_wallet_lovelace" in daemon.metrics)
+        yield daemon
+
+
+def in_alerts() -> list[str]:
+    """The expressions of the alerts: on the line, or on those that follow."""
+    return [" ".join(each.split()) for each in re.findall(r"expr: (?:>-)?(.*?)\n +(?:for|labels):", ALERTS, re.DOTALL)]
+
+
+def panels() -> list[dict[str, Any]]:
+    return list(DASHBOARD["panels"])
+
+
+def in_dashboard() -> list[str]:
+    return [target["expr"] for panel in panels() for target in panel.get("targets", ())]
+
+
+def named(expressions: Iterable[str]) -> set[str]:
+    return {name for each in expressions for name in NAME.findall(each)}
+
+
+def test_alerts_and_dashboard_are_about_metrics_that_a_running_daemon_has(live: Watched) -> None:
+    """By the names of samples, as Prometheus' own parser finds them. Of releases there is none, nor of their turns."""
+    families = live.families()
+    known = {sample.name for family in families.values() for sample in family.samples}
+    known |= {"indexer_releases", "indexer_release_turns_total"}
+    assert {"indexer_releases", "indexer_release_turns"} <= families.keys()
+    assert len(in_alerts()) == ALERTS.count("alert:")
+    assert named(in_alerts()) <= known
+    assert named(in_dashboard()) <= known
+
+
+def test_the_dashboard_shows_every_metric_that_a_running_daemon_has(live: Watched) -> None:
+    """Of ours."""
+    shown = named(in_dashboard()) | {name.rpartition("_")[0] for name in named(in_dashboard())}
+    ours = {name for name in live.families() if name.startswith("indexer_")}
+    assert ours - shown - {f"{name}_info" for name in shown} == set()
+
+
+def test_alerts_and_dashboard_select_by_labels_that_there_are(live: Watched) -> None:
+    """And by values that these can have: `le` those of the buckets."""
+    labels: dict[str, set[str]] = {"indexer_releases": {"state"}, "indexer_release_turns_total": {"state"}}
+    bounds = set()
+    for family in live.families().values():
+        for sample in family.samples:
+            labels.setdefault(sample.name, set()).update(sample.labels)
+            bounds |= {sample.labels["le"]} if sample.name == "indexer_rollback_depth_blocks_bucket" else set()
+    values: dict[str, set[str]] = {
+        **{key: {str(each) for each in found} for key, found in VALUES.items()},
+        "le": bounds,
+    }
+    selected = [each for expression in (*in_alerts(), *in_dashboard()) for each in SELECTOR.findall(expression)]
+    assert len(selected) > 20
+    for name, condition in selected:
+        for label, _, value in LABEL.findall(condition):
+            assert label in labels[name] | OF_PROMETHEUS, (name, label)
+            assert label in OF_PROMETHEUS or set(value.split("|")) <= values[label], (name, label, value)
+
+
+def test_the_panels_of_the_dashboard_are_laid_out_beside_each_other() -> None:
+    """Each with an id, a title, what it shows, a unit; none over another."""
+    taken: set[tuple[int, int]] = set()
+    for panel in panels():
+        at = panel["gridPos"]
+        place = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not place & taken, panel["title"]
+        assert at["x"] + at["w"] <= 24
+        taken |= place
+        if panel["type"] != "row":
+            assert panel["title"]
+            assert panel["description"]
+            assert panel["fieldConfig"]["defaults"]["unit"]
+            assert panel["datasource"]["uid"] == "${datasource}"
+    assert len({panel["id"] for panel in panels()}) == len(panels())
+
+
+def test_each_alert_has_an_entry_in_the_runbook_and_a_story_that_is_told_by_promtool() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text()
+    stories = (ROOT / "infra" / "prometheus" / "alerts.test.yml").read_text()
     alerts = re.findall(r"alert: (\w+)", ALERTS)
     assert re.findall(r"runbook: docs/runbook.md#(\w+)", ALERTS) == [name.lower() for name in alerts]
     assert all(f"### {name}\n" in runbook for name in alerts)
+    fires = re.findall(r"alertname: (\w+)\n +exp_alerts:\n", stories)
+    assert sorted(set(fires)) == sorted(alerts)
+
+
+# --- as Prometheus itself reads it
+
+
+@pytest.mark.promtool
+def test_promtool_finds_nothing_to_say_of_the_metrics(live: Watched) -> None:
+    """Names, units, types and help."""
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=live.metrics, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.promtool
+def test_promtool_can_read_what_the_dashboard_asks_for(tmp_path: Path) -> None:
+    """With what Grafana puts in."""
+    asked = [each.replace("$__rate_interval", "1m") for each in in_dashboard()]
+    rules = [{"record": f"r{number}", "expr": each} for number, each in enumerate(asked)]
+    file = tmp_path / "rules.yml"
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    done = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -20,7 +20,7 @@ from indexer.chain.point import Point, Tip
 from indexer.cli import schemas
 from indexer.edge import metrics
 from indexer.errors import IndexerError
-from indexer.status import FollowerStatus, HeartbeatStatus, KeeperStatus, ModelStatus
+from indexer.status import DeliveryStatus, FollowerStatus, HeartbeatStatus, KeeperStatus, ModelStatus
 from indexer.store import describe
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +60,7 @@ def test_every_metric_is_described_as_it_is_exposed_and_no_other(tmp_path: Path)
         metrics.ModelMetrics(counted),
         metrics.KeeperMetrics(keeping),
         metrics.FileMetrics(tmp_path / "db.sqlite"),
+        metrics.DeliveryMetrics(DeliveryStatus(), lambda: 2000),
         metrics.HeartbeatMetrics(HeartbeatStatus()),
     ):
         registry.register(collector)
@@ -76,9 +77,12 @@ def test_every_log_event_is_described_and_no_other() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name("log"), attr="debug" | "info" | "warning" | "error" as level),
+                    func=ast.Attribute(
+                        value=ast.Name("log"), attr="debug" | "info" | "warning" | "error" | "exception" as way
+                    ),
                     args=[event, *_],
                 ):
+                    level = "error" if way == "exception" else way
                     texts = [part.value for part in ast.walk(event) if isinstance(part, ast.Constant)]
                     found |= {(text, level) for text in texts if isinstance(text, str)}
     rows = re.findall(r"^\| `(\w+\.\w+)` \| (\w+) \|", page("operations.md"), re.MULTILINE)

@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from indexer.cli.tokens import Tokens
-from indexer.dashboard import serving
+from indexer.dashboard import serving, site
 from indexer.dashboard.questions import questions
 from indexer.store.db import opened
 from indexer.store.describe import describe
@@ -285,6 +285,17 @@ async def test_charts_of_one_token_and_one_funder(served: Served) -> None:
     nothing = await served.page("/charts", token="00.00")
     assert "Nothing was promised." in nothing
     assert nothing.count('<svg class="chart"') == 1
+
+
+async def test_charts_that_take_too_long_say_how_to_ask_for_less(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the next ones are drawn."""
+    with monkeypatch.context() as patched:
+        patched.setattr(site, "CHARTS_MS", 0)
+        answer = await served.get("/charts")
+        assert (answer.status_code, "interrupted: choose a token or a funder" in answer.text) == (503, True)
+    assert "Time to quorum" in await served.page("/charts")
 
 
 async def test_what_strangers_write_stays_text(served: Served) -> None:

@@ -10,11 +10,15 @@ TYPESCRIPT := $(CLIENTS)/typescript/node_modules/ready
 SCALUS := $(CLIENTS)/scalus/node_modules/ready
 PYOGMIOS := $(CLIENTS)/python/.venv/ready
 
+# Litestream, which backs up the database: of this version, since infra/ is written for it.
+LITESTREAM_VERSION := 0.5.18
+LITESTREAM := $(CURDIR)/.tools/litestream-$(LITESTREAM_VERSION)/litestream
+
 # The contract's compiler: the one on the PATH if it is this version, else one built from crates.io into .tools.
 AIKEN_VERSION := 1.1.24
 AIKEN = $(shell aiken --version 2>/dev/null | grep -q '^aiken v$(AIKEN_VERSION)' && command -v aiken || echo $(CURDIR)/.tools/bin/aiken)
 
-.PHONY: help demo chaos test test-all test-clients lint bench bench-contract bench-milestones contracts check-contracts docs lock clean
+.PHONY: help demo chaos test test-all test-clients test-backup lint bench bench-contract bench-milestones contracts check-contracts docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -41,8 +45,16 @@ test: lint  ## ruff, mypy --strict and every test that takes less than a few min
 test-all: lint  ## the same, and the long ones
 	@$(BIN)/pytest -n auto --dist loadfile -m "not clients and not promtool"
 
-test-clients: $(READY) $(TYPESCRIPT) $(SCALUS) $(PYOGMIOS)  ## other people's clients and evaluator (needs Node.js 20 or later)
+test-clients: $(READY) $(TYPESCRIPT) $(SCALUS) $(PYOGMIOS)  ## other people's clients and evaluator (needs Node.js 20 or later), and a browser where there is one
 	@$(BIN)/pytest -m clients tests/clients
+
+test-backup: $(READY) $(LITESTREAM)  ## infra/backup-restore.md with real Litestream (needs Go 1.26, to build it once: five minutes)
+	@LITESTREAM=$(LITESTREAM) $(BIN)/pytest -m clients tests/backup
+
+$(LITESTREAM):
+	@command -v go >/dev/null || { echo "error: Go 1.26 or later is needed, to build Litestream. See https://go.dev"; exit 1; }
+	@echo "building Litestream $(LITESTREAM_VERSION) into .tools (once, up to five minutes)"
+	@GOBIN=$(dir $@) CGO_ENABLED=0 go install -ldflags='-s -w' github.com/benbjohnson/litestream/cmd/litestream@v$(LITESTREAM_VERSION)
 
 $(TYPESCRIPT): $(CLIENTS)/typescript/package-lock.json
 	@command -v npm >/dev/null || { echo "error: Node.js 20 or later is needed, with npm. See https://nodejs.org"; exit 1; }

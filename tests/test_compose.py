@@ -187,7 +187,23 @@ def test_litestream_is_told_what_its_configuration_asks() -> None:
     """Its checkpoints are its own only where the indexer leaves them to it: the default is that it does not."""
     asked = set(VARIABLE.findall((INFRA / "litestream.yml").read_text()))
     assert asked == SERVICES["litestream"]["environment"].keys()
+    unit = (INFRA / "systemd" / "litestream.service").read_text()
+    assert asked == set(re.findall(r"^Environment=(\w+)=", unit, re.MULTILINE))
     assert all(values(network)["INDEXER__DATABASE__CHECKPOINTS"] == "true" for network in NETWORKS)
+
+
+def test_litestream_is_of_the_version_that_is_tried() -> None:
+    """The one that `make test-backup` builds, and that the page names."""
+    (tried,) = re.findall(r"^LITESTREAM_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert SERVICES["litestream"]["image"] == f"litestream/litestream:{tried}"
+    assert f"Litestream](https://litestream.io) {tried} " in " ".join((INFRA / "backup-restore.md").read_text().split())
+
+
+def test_each_directory_and_file_here_is_named_in_the_table() -> None:
+    """And none that is not here."""
+    table = [line.split("|")[1] for line in (INFRA / "README.md").read_text().splitlines() if line.startswith("| [")]
+    named = {name for cell in table for name in re.findall(r"\]\(([^)]+)\)", cell)}
+    assert named == {path.name for path in INFRA.iterdir()} - {"README.md", "config", "replica"}
 
 
 def test_the_image_is_given_all_that_the_package_is_made_of() -> None:

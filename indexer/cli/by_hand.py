@@ -23,7 +23,7 @@ from indexer.workers.clerk import NotReleasable
 from indexer.workers.making import Drawn
 from indexer.workers.releaser import Releaser
 from indexer.workers.sender import Sender
-from indexer.workers.sending import check_network
+from indexer.workers.sending import on_network
 
 
 class NoDaemon(IndexerError):
@@ -123,8 +123,7 @@ async def _look(config: Config, distribution: str, milestone: str) -> SubmittedR
         assert isinstance(found, Wanted)
         if premises.address is None:
             raise PayerMissing("the keeper has no key", hint="name it in [keeper] signing_key")
-        async with connector(config)() as node:
-            await check_network(node, config.chain)
+        async with on_network(connector(config), config.chain)() as node:
             drawn, _ = await Releaser(premises, Sender(premises)).propose(node, matter.where, found)
         return _shown(matter, found, drawn, "dry_run")
 

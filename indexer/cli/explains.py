@@ -19,7 +19,7 @@ from indexer.domain.gates import Stands
 from indexer.domain.judge import Wanted, judge, sponsored
 from indexer.domain.life import Life
 from indexer.domain.submission import IN_THE_CHAIN, UNDER_WAY
-from indexer.errors import IndexerError, SessionBroken
+from indexer.errors import IndexerError, SessionBroken, WrongNetwork
 from indexer.plutus.identity import shown_milestone
 from indexer.status import FollowerStatus, KeeperStatus
 from indexer.store import checkpoints, releases
@@ -28,7 +28,7 @@ from indexer.workers.making import Drawn
 from indexer.workers.premises import Position, Premises
 from indexer.workers.releaser import Releaser
 from indexer.workers.sender import Sender
-from indexer.workers.sending import Connect
+from indexer.workers.sending import Connect, on_network
 
 
 class ReasonTold(Output):
@@ -150,7 +150,7 @@ async def _looked_at(connect: Connect, matter: Matter, *, proposes: bool) -> tup
         return await premises.gates(matter.where), None
     proposal: Proposal | str | None = None
     try:
-        async with connect() as node:
+        async with on_network(connect, premises.network)() as node:
             premises.major = (await node.parameters()).major
             if proposes and premises.address is not None and found.policy in premises.scripts:
                 try:
@@ -160,7 +160,7 @@ async def _looked_at(connect: Connect, matter: Matter, *, proposes: bool) -> tup
                     raise
                 except IndexerError as error:
                     proposal = str(error)
-    except SessionBroken as error:
+    except (SessionBroken, WrongNetwork) as error:
         premises.node_trouble = str(error)
     return await premises.gates(matter.where), proposal
 

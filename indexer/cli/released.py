@@ -15,12 +15,12 @@ from indexer.domain.submission import ReleaseState
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 # The view tells seconds: in which order those of one second came, only the table knows.
 _NEWEST: Final = """
-    SELECT v.* FROM (SELECT release_id, intended_ms FROM release {which} ORDER BY intended_ms DESC LIMIT ?) r
+    SELECT v.* FROM (SELECT release_id, intended_ms FROM release INDEXED BY {which} ORDER BY intended_ms DESC LIMIT ?) r
     CROSS JOIN releases v ON v.release_id = r.release_id ORDER BY r.intended_ms DESC"""
-NEWEST: Final = _NEWEST.format(which="")
-IN_STATE: Final = _NEWEST.format(which="WHERE state = ?")
-OF_DISTRIBUTION: Final = _NEWEST.format(which="WHERE distribution_id = ?")
-OF_BOTH: Final = _NEWEST.format(which="WHERE distribution_id = ? AND state = ?")
+NEWEST: Final = _NEWEST.format(which="release_by_intended_ms")
+IN_STATE: Final = _NEWEST.format(which="release_by_state WHERE state = ?")
+OF_DISTRIBUTION: Final = _NEWEST.format(which="release_of_milestone WHERE distribution_id = ?")
+OF_BOTH: Final = _NEWEST.format(which="release_of_milestone WHERE distribution_id = ? AND state = ?")
 ONE: Final = "SELECT * FROM releases WHERE release_id = ?"
 STEPS: Final = "SELECT * FROM release_steps WHERE release_id = ? ORDER BY number"
 

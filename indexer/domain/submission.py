@@ -36,7 +36,7 @@ TO_BE_BUILT: Final = frozenset({ReleaseState.INTENDED, ReleaseState.EXPIRED, Rel
 """States from which another transaction is built, if the release is still due."""
 
 _BACK_OFF_MS: Final = 30_000  # after the second failure in a row; four times as long after each other one
-_LONGEST_MS: Final = 3_600_000
+LONGEST_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,14 @@ OfState: TypeAlias = Unspent | Spent | NotHeld
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What the chain shows at the cursor. `coins`: whether all that the latest transaction spends beside the state
-    output is unspent, or comes from a transaction of ours that is under way itself."""
+    output is unspent, or comes from a transaction of ours that is under way itself. `lost`: whether what it stakes was
+    taken by a transaction of the release: a block has it as one whose scripts said no."""
 
     cursor: Slot
     height: BlockHeight
     state_output: OfState
     coins: bool = True
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,8 @@ def _open(course: Course, sight: Sight) -> Turn | None:
     """The state output is unspent, so it has been paid by nobody."""
     may_land = course.valid_until is not None and sight.cursor < course.valid_until and sight.coins
     match course.state:
+        case state if sight.lost and state in UNDER_WAY | TO_BE_BUILT:
+            return _failed(course, "a block has it as one whose scripts said no, and took its collateral")
         case ReleaseState.IN_BLOCK | ReleaseState.CONFIRMED | ReleaseState.FINAL:
             return _undone(course, "the block that paid it was undone")
         case ReleaseState.SUPERSEDED if may_land:
@@ -246,7 +250,11 @@ def answered(course: Course, answer: Answer) -> Turn | None:
         case NotLikeThis(reason):
             return Turn(replace(course, state=ReleaseState.REFUSED, failures=course.failures + 1), reason)
         case Never(reason):
-            return Turn(replace(course, state=ReleaseState.FAILED, failures=course.failures + 1), reason)
+            return _failed(course, reason)
+
+
+def _failed(course: Course, reason: str) -> Turn:
+    return Turn(replace(course, state=ReleaseState.FAILED, failures=course.failures + 1), reason)
 
 
 def _sent(course: Course, reason: str) -> Turn | None:
@@ -269,7 +277,13 @@ def retry_after_ms(failures: int) -> int:
     chain may only have moved."""
     if failures < 2:
         return 0
-    return int(min(_BACK_OFF_MS * 4 ** min(failures - 2, 8), _LONGEST_MS))
+    return int(min(_BACK_OFF_MS * 4 ** min(failures - 2, 8), LONGEST_MS))
+
+
+def rests(until_ms: int | None, now_ms: int) -> bool:
+    """Whether something is left alone, until a time (both POSIX milliseconds). One that lies further ahead than any
+    wait was told by a clock that was wrong, and does not count."""
+    return until_ms is not None and now_ms < until_ms <= now_ms + LONGEST_MS
 
 
 def in_order(parents: Iterable[tuple[str, frozenset[str]]]) -> list[str]:

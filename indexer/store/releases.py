@@ -36,6 +36,7 @@ ADD_STEP: Final = """
     INSERT INTO release_step (release_id, attempt, from_state, to_state, slot, ms, reason)
     VALUES (?1, ?2, (SELECT to_state FROM release_step WHERE release_id = ?1 ORDER BY number DESC LIMIT 1), ?3, ?4, ?5,
         ?6)"""
+BY_HAND: Final = "UPDATE release SET by_hand = 1 WHERE release_id = ?"
 SENT: Final = "UPDATE release_transaction SET sent_ms = ?, sent_height = ? WHERE transaction_id = ?"
 
 _RELEASES: Final = """
@@ -48,12 +49,15 @@ OF_DISTRIBUTION: Final = f"{_RELEASES} WHERE r.distribution_id = ? ORDER BY r.in
 OF_MILESTONE: Final = f"""{_RELEASES} WHERE r.distribution_id = ? AND r.milestone_id = ?
     ORDER BY r.intended_ms DESC, r.release_id"""
 ONE: Final = f"{_RELEASES} WHERE r.release_id = ?"
-# The bytes of what is in a block are needed again only after a rollback, when the state says so.
+# The latest transaction of each, and those that may still be in a block: of one that is refused for months there are
+# thousands of others. The bytes of what is in a block are needed again only after a rollback, when the state says so.
 TRANSACTIONS: Final = """
     SELECT t.transaction_id, t.release_id, t.attempt, t.valid_from, t.valid_until, t.fee, t.loss, t.memory, t.steps,
         t.sent_ms, t.sent_height, iif(r.state IN ('built', 'submitted', 'rolled_back'), t.cbor, x'')
-    FROM json_each(?) AS j JOIN release r ON r.release_id = j.value
-        JOIN release_transaction t ON t.release_id = r.release_id
+    FROM json_each(?) AS j JOIN release r ON r.release_id = j.value CROSS JOIN chain c
+        JOIN release_transaction t ON t.release_id = r.release_id AND (t.valid_until > c.cursor_slot OR t.attempt = (
+            SELECT max(l.attempt) FROM release_transaction l WHERE l.release_id = r.release_id
+        ))
     ORDER BY t.release_id, t.attempt"""
 SPLITS: Final = """
     SELECT t.transaction_id, t.release_id, t.attempt, t.valid_from, t.valid_until, t.fee, t.loss, t.memory, t.steps,
@@ -76,6 +80,11 @@ THERE: Final = """
     SELECT o.transaction_id, o.output_index, o.spent_slot IS NULL
     FROM json_each(?) AS j JOIN output o
         ON o.transaction_id = substr(j.value, 1, 64) AND o.output_index = CAST(substr(j.value, 66) AS INTEGER)"""
+SPENDERS: Final = """
+    SELECT o.transaction_id, o.output_index, o.spent_by
+    FROM json_each(?) AS j JOIN output o
+        ON o.transaction_id = substr(j.value, 1, 64) AND o.output_index = CAST(substr(j.value, 66) AS INTEGER)
+    WHERE o.spent_by IS NOT NULL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,8 @@ class Journaled:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release, and the transactions that were signed for it, the oldest first. Times in POSIX milliseconds."""
+    """A release, and the transactions that were signed for it, the oldest first: the latest, and those that may be in
+    a block after the cursor. Times in POSIX milliseconds."""
 
     id: str
     distribution_id: bytes
@@ -176,6 +186,13 @@ async def there(db: Connection, references: Iterable[OutputReference]) -> dict[O
     """Of these outputs those that we hold or held: whether each is unspent."""
     rows = await db.execute_fetchall(THERE, (listed(str(reference) for reference in references),))
     return {OutputReference(bytes.fromhex(name), index): bool(unspent) for name, index, unspent in rows}
+
+
+async def spenders(db: Connection, references: Iterable[OutputReference | None]) -> dict[OutputReference | None, bytes]:
+    """Of these outputs those that are spent: by which transaction. None is passed over."""
+    named = listed(str(reference) for reference in references if reference is not None)
+    rows = await db.execute_fetchall(SPENDERS, (named,))
+    return {OutputReference(bytes.fromhex(name), index): bytes.fromhex(by) for name, index, by in rows}
 
 
 async def _releases(db: Connection, sql: str, *parameters: object) -> list[Release]:
@@ -308,6 +325,11 @@ async def step(
     state = str(to_state)
     await db.execute(STEP, (release_id, state, attempts, failures, retry_ms, last_error, *where, int(settled), ms))
     await db.execute(ADD_STEP, (release_id, attempts, state, slot, ms, reason))
+
+
+async def by_hand(db: Connection, release_id: str) -> None:
+    """Somebody asked for it."""
+    await db.execute(BY_HAND, (release_id,))
 
 
 async def sent(db: Connection, transaction_id: bytes, ms: int, height: BlockHeight) -> None:

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+import aiosqlite
 import structlog
 
-from indexer.chain.block import OutputReference
 from indexer.chain.coin import Coin
 from indexer.chain.parameters import Parameters
 from indexer.chain.time import Timeline
@@ -14,6 +14,7 @@ from indexer.domain import gates as gating
 from indexer.domain.gates import Gate, Stands
 from indexer.domain.judge import Unwanted, Wanted, judge, sponsored, surely_costs
 from indexer.domain.submission import (
+    LONGEST_MS,
     TO_BE_BUILT,
     UNDER_WAY,
     Answer,
@@ -21,6 +22,7 @@ from indexer.domain.submission import (
     ReleaseState,
     answered,
     built,
+    rests,
 )
 from indexer.edge.builder.errors import CollateralMissing, FundsMissing, NotAsIntended, NotDue, NotPossible
 from indexer.edge.builder.intents import Surroundings
@@ -32,6 +34,7 @@ from indexer.plutus.identity import parse_milestone, shown_milestone
 from indexer.store import coins, contracts, lives, releases
 from indexer.store.due import Due
 from indexer.store.releases import Release
+from indexer.workers.aside import Aside
 from indexer.workers.journal import course_of, new
 from indexer.workers.making import Drawn, draw, journaled, sign, split
 from indexer.workers.pocket import Pocket, collateral_needed
@@ -43,8 +46,7 @@ log = structlog.get_logger(__name__)
 
 MOST_UNDER_WAY: Final = 40  # releases that wait for a block at a time: about what a block can hold
 ROUND_S: Final = 5.0  # a round ends after so long, for others wait: what is under way, a pause
-_LEFT_ALONE_MS: Final = 5_000  # what cannot be made or is not worth it, at first; doubles each time
-_LONGEST_ALONE_MS: Final = 3_600_000
+MOST_FOR_A_SPLIT: Final = 1_000_000  # lovelace; about 170,000 on mainnet. The node tells the price, and may be wrong
 _JUDGED_AT_ONCE: Final = 100
 
 
@@ -81,21 +83,12 @@ class Outcome:
     rests_until_ms: int | None
 
 
-@dataclass
-class _Alone:
-    """A milestone that is left alone until a time. `state`: it is another matter once that is spent."""
-
-    state: OutputReference | None
-    until_ms: int
-    times: int
-
-
 class Releaser:
     """Makes releases of what is due, and sends them."""
 
     def __init__(self, at: Premises, sender: Sender) -> None:
         self._at, self._sender = at, sender
-        self._alone: dict[tuple[str, str], _Alone] = {}
+        self.aside = Aside(at.now_ms)
         self._more = False  # whether something of a round is to be done once more at once
         self.stopping = False
 
@@ -106,7 +99,7 @@ class Releaser:
         """
         unsettled = await releases.unsettled(self._at.db)
         room = MOST_UNDER_WAY - sum(each.state in UNDER_WAY for each in unsettled)
-        ready, chain, pocket = self._ready(due), None, None
+        ready, chain, pocket = self.aside.ready(due), None, None
         ends = asyncio.get_running_loop().time() + ROUND_S
         self._more = False
         while ready and room > 0:
@@ -127,9 +120,9 @@ class Releaser:
     async def _next_ms(self) -> int:
         """When something is to be tried again, should no block come before (POSIX milliseconds)."""
         now_ms = self._at.now_ms()
-        times = [alone.until_ms for alone in self._alone.values()]
+        times = self.aside.times_ms
         times += [each.retry_ms for each in await releases.unsettled(self._at.db) if each.retry_ms is not None]
-        return min((time for time in times if time > now_ms), default=now_ms + _LONGEST_ALONE_MS)
+        return min((time for time in times if rests(time, now_ms)), default=now_ms + LONGEST_MS)
 
     async def release_by_hand(self, node: Node, where: Position, one: Wanted, most: int) -> Release:
         """One release that somebody asks for, whatever it was left alone for; it may cost the wallet up to `most`
@@ -137,19 +130,30 @@ class Releaser:
 
         Raises Held where gates are shut, Costly, and what building and signing raise.
         """
-        unsettled = await releases.unsettled(self._at.db)
-        for release in unsettled:
+        if self._at.rules.dry_run:
+            raise Held("it is a dry run: nothing is signed or sent", hint="`indexer submit-release --dry-run` shows it")
+        for release in await releases.unsettled(self._at.db):
             if release.state_output == one.state and release.state in UNDER_WAY:
-                return release
-        chain, pocket = await self._ask(node), await self._at.pocket(where)
+                return await self._under_way(release, one)
+        chain = await self._ask(node)
         if shut := gating.shut(await self._at.gates(where), but=(Gate.ENABLED,)):
-            if [each.gate for each in shut] == [Gate.COLLATERAL]:
-                await self._split(chain, pocket, where)
+            if [each.gate for each in shut] == [Gate.COLLATERAL] and self._at.address is not None:
+                await self._split(chain, await self._at.pocket(where), where, by_hand=True)
             raise Held(shut[0].reason)
+        pocket = await self._at.pocket(where)
         drawn = await self._drawn(chain, pocket, one, where)
         if drawn.built.loss > most:
             raise Costly(f"it would cost {drawn.built.loss} lovelace: {most} were agreed to")
         return await self._make(chain, pocket, drawn, where, by_hand=True)
+
+    async def _under_way(self, release: Release, one: Wanted) -> Release:
+        """What somebody asks for is under way already. Raises Held where it is another milestone's."""
+        if release.milestone_id != one.milestone_id:
+            shown = shown_milestone(release.milestone_id)
+            raise Held(
+                f"release {release.id}, of milestone {shown}, is under way: this one spends what that one leaves"
+            )
+        return await self._at.journal.by_hand(release)
 
     async def propose(self, node: Node, where: Position, one: Wanted) -> tuple[Drawn, int]:
         """The transaction that would be sent, unsigned, and what it may cost. Nothing is written. Raises what building
@@ -168,12 +172,6 @@ class Releaser:
             if may_split and pocket.collateral is None:
                 await self._split(chain, pocket, where)
 
-    def _ready(self, due: list[Due]) -> list[Due]:
-        """Those that are not left alone for now."""
-        now_ms = self._at.now_ms()
-        found = [each for each in due if (alone := self._alone.get(each.key)) is None or alone.until_ms <= now_ms]
-        return sorted(found, key=lambda each: each.key in self._alone)
-
     async def _wanted(self, unsettled: list[Release], where: Position, due: list[Due]) -> list[Wanted]:
         """What may be released of these and is not under way; of each distribution one release at a time."""
         now_ms = self._at.now_ms()
@@ -181,7 +179,7 @@ class Releaser:
         resting = {
             (each.state_output, each.milestone_id)
             for each in unsettled
-            if each.state is ReleaseState.FAILED or (each.state in TO_BE_BUILT and (each.retry_ms or 0) > now_ms)
+            if each.state is ReleaseState.FAILED or (each.state in TO_BE_BUILT and rests(each.retry_ms, now_ms))
         }
         known = await lives.load_counting(self._at.db, {bytes.fromhex(each.distribution_id) for each in due})
         found: list[Wanted] = []
@@ -190,7 +188,7 @@ class Releaser:
             one = judge(life, parse_milestone(each.milestone_id), where.time_ms)
             if isinstance(one, Unwanted):
                 log.info("release.unwanted", distribution=each.distribution_id, reason=one.reason)
-                self._set_aside(each.key, None)
+                self.aside.put(each.key, None)
             elif one.state not in busy and (one.state, one.milestone_id) not in resting:
                 busy.add(one.state)
                 found.append(one)
@@ -210,17 +208,23 @@ class Releaser:
                 references[policy] = await find_reference(node, script.contract, search, ())
         return Chain(node, parameters, timeline, references)
 
-    async def _split(self, chain: Chain, pocket: Pocket, where: Position) -> None:
+    async def _split(self, chain: Chain, pocket: Pocket, where: Position, *, by_hand: bool = False) -> None:
         """Make the coin that backs scripts out of a larger one, once. Until a block has it, the gate is shut."""
         coin, policy = pocket.to_split, next(iter(self._at.scripts), None)
-        if coin is None or policy is None or self._at.rules.dry_run:
+        if self._at.rules.dry_run:
             return
-        if await releases.splits(self._at.db, where.slot):
+        if waiting := await releases.splits(self._at.db, where.slot):
+            for sent in waiting if by_hand else ():  # who is not enabled sends again only what somebody asks for
+                await self._sender.send_split(chain.node, sent, where)
+            return
+        if coin is None or policy is None:
             return
         assert self._at.signer is not None
         around = self._around(chain, policy, where)
         try:
             drawn = await split(self._at.needed, coin, around, pocket.address, chain.node.evaluate)
+            if drawn.fee > MOST_FOR_A_SPLIT:
+                raise Costly(f"splitting a coin would cost {drawn.fee} lovelace: {MOST_FOR_A_SPLIT} are allowed")
             sent = journaled(drawn, await sign(drawn, self._at.signer, drawn.fee), 1)
         except SessionBroken:
             raise
@@ -250,10 +254,14 @@ class Releaser:
             elif drawn is not None:
                 made = await self._make(chain, pocket, drawn, where)
                 # Refused, and to be built anew at once: the network may have other parameters now.
-                again = made.state is ReleaseState.REFUSED and (made.retry_ms or 0) <= self._at.now_ms()
+                again = made.state is ReleaseState.REFUSED and not rests(made.retry_ms, self._at.now_ms())
                 self._more = self._more or again
                 return True
-        except SessionBroken:
+        except SessionBroken as error:
+            # Perhaps it is this one that breaks them: then others come first.
+            self._leave_alone(wanted, str(error))
+            raise
+        except aiosqlite.Error:
             raise
         except (NotDue, FundsMissing, CollateralMissing) as error:
             # The next block, or the next coin, will do: nothing is wrong with the release.
@@ -336,7 +344,7 @@ class Releaser:
         sent = journaled(drawn.built, signed, course.course.attempts)
         release = await self._at.journal.write(release, course, sent, where.slot)
         pocket.keep(sent)
-        self._alone.pop((drawn.wanted.distribution_id.hex(), shown_milestone(drawn.wanted.milestone_id)), None)
+        self.aside.drop((drawn.wanted.distribution_id.hex(), shown_milestone(drawn.wanted.milestone_id)))
         log.info(
             "release.built",
             release=release.id,
@@ -357,7 +365,7 @@ class Releaser:
             release = new(wanted, self._at.now_ms(), by_hand=by_hand)
             reason = "somebody asked for it" if by_hand else "due, and all gates are open"
             await self._at.journal.intend(release, where.slot, reason)
-        return release
+        return await self._at.journal.by_hand(release) if by_hand else release
 
     async def _not_made(self, wanted: Wanted, where: Position, error: IndexerError, answer: Answer) -> None:
         """It could not be built. Where trying again may help, it is left alone for a while; else a person is told."""
@@ -372,11 +380,5 @@ class Releaser:
 
     def _leave_alone(self, wanted: Wanted, reason: str) -> None:
         key = (wanted.distribution_id.hex(), shown_milestone(wanted.milestone_id))
-        self._set_aside(key, wanted.state)
+        self.aside.put(key, wanted.state)
         log.info("release.left_alone", distribution=key[0], milestone=key[1], reason=reason)
-
-    def _set_aside(self, key: tuple[str, str], state: OutputReference | None) -> None:
-        before = self._alone.get(key)
-        times = before.times + 1 if before is not None and before.state == state else 0
-        wait = min(_LEFT_ALONE_MS * 2**times, _LONGEST_ALONE_MS)
-        self._alone[key] = _Alone(state, self._at.now_ms() + wait, min(times, 10))

@@ -17,6 +17,7 @@ from indexer.domain.submission import (
     Unanswered,
     answered,
     in_order,
+    rests,
 )
 from indexer.edge.node import Node
 from indexer.errors import SessionBroken
@@ -41,9 +42,16 @@ class Sender:
         self._sent_in: dict[bytes, tuple[int, int]] = {}  # connections and rollbacks there had been when it was sent
 
     async def has_to_send(self, where: Position) -> bool:
-        return any(self._is_to_send(each, where) for each in await releases.unsettled(self._at.db)) or any(
-            self._is_forgotten(each, where) for each in await releases.splits(self._at.db, where.slot)
+        """Whether something that is written down is to be handed over, once more or at last."""
+        unsettled, splits = await releases.unsettled(self._at.db), await releases.splits(self._at.db, where.slot)
+        self._forget_all_but({each.latest.id for each in unsettled if each.latest is not None}, splits)
+        return any(self._is_to_send(each, where) for each in unsettled) or any(
+            self._is_split_to_send(each, where) for each in splits
         )
+
+    def _forget_all_but(self, latest: set[bytes], splits: Iterable[Journaled]) -> None:
+        alive = latest | {each.id for each in splits}
+        self._sent_in = {name: when for name, when in self._sent_in.items() if name in alive}
 
     def _is_to_send(self, release: Release, where: Position) -> bool:
         rules = self._at.rules
@@ -51,9 +59,13 @@ class Sender:
             return False
         if not (rules.enabled or release.by_hand):
             return False
-        if release.failures and release.retry_ms is not None and release.retry_ms > self._at.now_ms():
+        if release.failures and rests(release.retry_ms, self._at.now_ms()):
             return False
         return release.state is not ReleaseState.SUBMITTED or self._is_forgotten(release.latest, where)
+
+    def _is_split_to_send(self, split: Journaled, where: Position) -> bool:
+        rules = self._at.rules
+        return rules.enabled and not rules.dry_run and self._is_forgotten(split, where)
 
     def _is_forgotten(self, sent: Journaled, where: Position) -> bool:
         """Whether a mempool may have lost it: a new connection, a rollback, or some blocks since."""
@@ -68,7 +80,7 @@ class Sender:
     async def send_again(self, node: Node, where: Position) -> None:
         """The same bytes once more, those first that others rest on."""
         for sent in await releases.splits(self._at.db, where.slot):
-            if self._is_forgotten(sent, where):
+            if self._is_split_to_send(sent, where):
                 await self.send_split(node, sent, where)
         waiting = {each.id: each for each in await releases.unsettled(self._at.db) if each.latest is not None}
         makers = {each.latest.id: each.id for each in waiting.values() if each.latest is not None}
@@ -113,6 +125,9 @@ class Sender:
         return Taken()
 
     async def send_split(self, node: Node, sent: Journaled, where: Position) -> None:
+        """Hand over a transaction that splits a coin. The blocks to come tell what came of it."""
+        if self._at.paused is not None:
+            return
         await self._at.journal.sent(sent.id, where.height)
         self._sent_in[sent.id] = self._generation
         answer = await self._hand_over(node, sent)
@@ -141,6 +156,13 @@ def _names(refused: Refused, inputs: Iterable[OutputReference]) -> bool:
     """Whether unknown outputs are among these inputs; also where a node does not say which they are."""
     match refused.data:
         case {"unknownOutputReferences": [*unknown]}:
-            named = {(each["transaction"]["id"], each["index"]) for each in unknown}
-            return any((at.transaction_id.hex(), at.index) in named for at in inputs)
+            named = [_named(each) for each in unknown]
+            return None in named or any((at.transaction_id.hex(), at.index) in named for at in inputs)
     return True
+
+
+def _named(unknown: object) -> tuple[str, int] | None:
+    match unknown:
+        case {"transaction": {"id": str(name)}, "index": int(index)}:
+            return name, index
+    return None

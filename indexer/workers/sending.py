@@ -5,8 +5,8 @@ are the same bytes, which cannot be in two blocks.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -102,6 +102,19 @@ async def check_network(node: Node, network: Network) -> None:
             f"the node follows the network with magic {magic}, the configuration says {network.name} "
             f"(magic {network.magic})"
         )
+
+
+def on_network(connect: Connect, network: Network) -> Connect:
+    """The same, but each connection is asked first which network its node follows: behind one URL, the next one may
+    lead to another. It raises WrongNetwork before anything else is asked, signed or sent."""
+
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[Node]:
+        async with connect() as node:
+            await check_network(node, network)
+            yield node
+
+    return connected
 
 
 async def find_reference(node: Node, contract: Blueprint, search: Search, own: Iterable[Coin]) -> Coin | None:

@@ -1,7 +1,9 @@
 """The database: migrations, transactions, and statements that find their rows."""
 
+import os
 import re
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,21 @@ async def test_a_newer_schema_is_refused_by_writers_and_readers(tmp_path: Path) 
     with pytest.raises(errors.SchemaTooNew, match="schema 99"):
         async with opened_for_reading(path):
             pass
+
+
+async def test_a_new_database_is_not_for_others_to_read(tmp_path: Path) -> None:
+    """Nor is its log, or the index of that; one that is there keeps its mode."""
+    before = os.umask(0)
+    try:
+        async with opened(tmp_path / "db") as db:
+            await db.execute("INSERT INTO era VALUES (1, 1, 1)")
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {"db": 0o640, "db-wal": 0o640, "db-shm": 0o640}
+    (tmp_path / "db").chmod(0o600)
+    async with opened(tmp_path / "db"):
+        assert stat.S_IMODE((tmp_path / "db").stat().st_mode) == 0o600
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

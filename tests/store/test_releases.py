@@ -165,6 +165,30 @@ async def test_unsettled_come_in_the_order_of_intent_and_others_newest_first(db:
     assert [each.settled for each in found] == [False, False, False, True]
 
 
+async def test_of_many_transactions_only_the_latest_is_read_and_those_that_may_still_be_in_a_block(
+    db: Connection,
+) -> None:
+    """One that is refused for months has thousands. The cursor is in slot 100."""
+    await releases.begin(db, wanted(), 60, "quorum met")
+    for attempt, valid_until in enumerate((90, 100, 101, 900, 80), start=1):
+        await releases.add_transaction(db, "aa" * 16, signed(attempt, attempt, valid_until=valid_until), 1_050)
+    (found,) = await releases.unsettled(db)
+    assert [each.attempt for each in found.transactions] == [3, 4, 5]
+
+
+async def test_a_release_that_somebody_asks_for_is_so_from_then_on(db: Connection) -> None:
+    await releases.begin(db, wanted(), 60, "quorum met")
+    await releases.by_hand(db, "aa" * 16)
+    (found,) = await releases.unsettled(db)
+    assert found == wanted(by_hand=True)
+
+
+async def test_of_outputs_those_that_are_spent_are_told_with_who_did(db: Connection) -> None:
+    await hold(db, STATE)
+    await hold(db, COIN, 90, b"\x09" * 32)
+    assert await releases.spenders(db, [STATE, COIN, COLLATERAL, None]) == {COIN: b"\x09" * 32}
+
+
 async def test_bytes_come_only_with_a_release_that_is_under_way(db: Connection) -> None:
     """And come again when the block that had it is undone."""
     await releases.begin(db, wanted(), 60, "quorum met")

@@ -6,6 +6,7 @@ What it only reads changes nothing, so dying before it is the same as dying befo
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from tests.support.keeping import House
@@ -35,6 +36,14 @@ class Mortal:
             self.dead = True
             raise Killed(what)
         self.steps.append(what)
+
+    @property
+    def ran_of_its_own(self) -> int:
+        """How many statements SQLite ran, but for triggers: it tells each as the statement that set it off, once more."""
+        return sum(
+            not sql.startswith("--") and not (sql == before and "INTO event" in sql)
+            for before, sql in pairwise(["", *self.ran])
+        )
 
     def statement(self, sql: str, times: int = 1) -> None:
         if self.dead:

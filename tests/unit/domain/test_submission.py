@@ -25,6 +25,7 @@ from indexer.domain.submission import (
     behold,
     built,
     in_order,
+    rests,
     retry_after_ms,
 )
 
@@ -217,6 +218,23 @@ def test_the_first_failure_costs_no_time_and_each_other_one_four_times_more_up_t
     minutes = [retry_after_ms(failures) / 60_000 for failures in range(9)]
     assert minutes == [0, 0, 0.5, 2, 8, 32, 60, 60, 60]
     assert retry_after_ms(10_000) == 3_600_000
+
+
+def test_what_is_left_alone_is_so_until_its_time_unless_that_lies_further_ahead_than_any_wait() -> None:
+    now_ms = 1_800_000_000_000
+    assert not rests(None, now_ms)
+    assert not rests(now_ms, now_ms)
+    assert rests(now_ms + 1, now_ms)
+    assert rests(now_ms + 60 * 60_000, now_ms)
+    assert not rests(now_ms + 60 * 60_000 + 1, now_ms)  # told by a clock that was wrong
+
+
+@pytest.mark.parametrize("state", [S.BUILT, S.SUBMITTED, S.ROLLED_BACK, S.INTENDED, S.EXPIRED, S.REFUSED])
+def test_what_lost_its_collateral_is_not_tried_again_by_itself(state: ReleaseState) -> None:
+    turn = behold(course(state), replace(sight(Unspent(), coins=False), lost=True), K, CONFIRMED)
+    assert turn is not None
+    assert turn.course == replace(course(state), state=S.FAILED, failures=1)
+    assert behold(turn.course, replace(sight(Unspent(), coins=False), lost=True), K, CONFIRMED) is None
 
 
 def test_parents_come_before_their_children_in_whatever_order_they_are_given() -> None:

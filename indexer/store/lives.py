@@ -8,9 +8,9 @@ from aiosqlite import Connection
 
 from indexer.chain.block import OutputReference
 from indexer.domain.life import End, Life, Origin, Payment
-from indexer.domain.quorum import Seen, Signature, Source
+from indexer.domain.quorum import Seen, Signature, Source, verifies
 from indexer.plutus.datum import MILESTONE_DATUM, Distribution
-from indexer.plutus.identity import parse_milestone
+from indexer.plutus.identity import message_to_sign, parse_milestone
 from indexer.store.lists import listed
 
 ORIGINS: Final = """
@@ -56,9 +56,26 @@ async def load(db: Connection, ids: Iterable[bytes]) -> dict[bytes, Life]:
 
 
 async def load_counting(db: Connection, ids: Iterable[bytes]) -> dict[bytes, Life]:
-    """The same, of the signatures only those that count or are local: somebody may have published any amount."""
+    """The same, of the signatures only those that count or are local: somebody may have published any amount.
+
+    All of them where the rows say of one that it verifies, and it does not: somebody wrote it there, perhaps in the
+    place of a true one.
+    """
     lives, _ = await load_with_rows(db, ids, frozenset())
-    return lives
+    altered = [life.id for life in lives.values() if not _hold_true(life)]
+    return lives | await load(db, altered) if altered else lives
+
+
+def _hold_true(life: Life) -> bool:
+    """Whether the signatures verify of which that is said."""
+    if life.origin is None:
+        return True
+    policy = life.origin.policy
+    return all(
+        verifies(one.oracle, one.signature, message_to_sign(policy, life.id, one.milestone_id))
+        for one in life.signatures
+        if one.verifies
+    )
 
 
 Row = tuple[int, str, int | None]  # id of a signature's row, its verdict there, whether it verifies

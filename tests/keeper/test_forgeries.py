@@ -135,6 +135,31 @@ async def test_a_forged_signature_builds_nothing_whatever_the_database_says_of_i
         assert (await requests.answer_to(tmp_path, left, 5))["error"]["code"] == "keeper.not_releasable"
 
 
+async def test_true_signatures_count_beside_forged_ones_that_somebody_wrote_in_their_place(tmp_path: Path) -> None:
+    """The forged ones come first, so the true ones are taken for copies."""
+    async with honest_keeper(tmp_path, BLUEPRINT) as it:
+        made = await promised(it.yard, terms(allocation(1, 700)))
+        await it.round()
+        for number in range(3):
+            other = f"{number + 1:064x}"
+            planted(
+                it,
+                "INSERT INTO signature (distribution_id, milestone_id, oracle, signature, source, slot, position,"
+                " place, height, block_id, transaction_id, output_index, verifies, verdict)"
+                f" VALUES ('{made.hex()}', 'm1', '{ORACLES[number].public.hex()}', '{other * 2}', 'chain', 1, 0, 0, 0,"
+                f" '{other}', '{other}', 0, 1, 'valid')",
+            )
+        await attested(it.yard, made, b"m1", 0)
+        await it.round()
+        assert it.releases() == []
+        await attested(it.yard, made, b"m1", 1)
+        it.yard.skip(10)  # it was left alone for a moment
+        await it.round()
+        assert it.states() == ["submitted"]
+        verdicts = select(it.path, "SELECT verdict, count(*) AS n FROM signature GROUP BY verdict ORDER BY verdict")
+        assert [tuple(row.values()) for row in verdicts] == [("duplicate", 2), ("valid", 3)]
+
+
 @CONTRACTS
 async def test_oracles_and_terms_that_somebody_wrote_into_the_database_are_not_those_of_the_id(
     tmp_path: Path, contract: Blueprint

@@ -30,18 +30,17 @@ from indexer.errors import SessionBroken
 from indexer.ogmios import submission
 from indexer.ogmios.submission import Pointer, Stage, SubmissionRefused
 from indexer.plutus.blueprint import Blueprint
-from indexer.status import DeliveryStatus, FollowerStatus, KeeperStatus
+from indexer.status import FollowerStatus, KeeperStatus
 from indexer.store import checkpoints, coins
 from indexer.store.contracts import record
 from indexer.store.db import opened, transaction
 from indexer.store.goback import rebuild
-from indexer.workers.deliver import Deliverer
 from indexer.workers.follow import Follower
 from indexer.workers.keeper import Keeper
 from indexer.workers.local import LocalSignatures
 from indexer.workers.premises import Premises, Rules, Script
 from tests.support.following import IMPATIENT, until
-from tests.support.promises import World
+from tests.support.promises import Plan, World
 from tests.support.spending import Wallet
 from tests.support.yard import BLUEPRINT, Hand
 
@@ -83,6 +82,7 @@ class House:
     refused: list[tuple[bytes, SubmissionRefused]] = field(default_factory=list)
     high: int = -1  # the height at which it stood
     forgot: bool = False  # whether its journal was ever lost
+    adrift: int = 0  # lovelace that may leave the wallet by what was written down there
     silent: bool = False  # whether the node answers nobody for now
 
     @property
@@ -117,8 +117,7 @@ class House:
             self.now_ms,
             KeeperStatus(),
         )
-        deliverer = Deliverer(journal, NETWORK.name, (), self.now_ms, DeliveryStatus())
-        self.keeper = Keeper(self.at, self._connected, deliverer)
+        self.keeper = Keeper(self.at, self._connected)
         await self.local.look()
         self.follower = Follower(
             db,
@@ -150,6 +149,8 @@ class House:
 
     async def lose(self) -> None:
         """The database is deleted while nobody looks."""
+        sent = "SELECT t.loss FROM release_transaction t JOIN release r USING (release_id) WHERE NOT r.settled"
+        self.adrift += sum(max(0, row["loss"]) for row in self.rows(sent))
         await self.stop()
         for file in self.folder.glob("db.sqlite*"):
             file.unlink()
@@ -204,6 +205,10 @@ class House:
         """Whether the chain is as high again as it ever was."""
         tip = self.world.node.tip
         return tip is not None and tip.height >= self.high
+
+    def bears(self, plan: Plan) -> bool:
+        """Whether it may lose by a release of this."""
+        return not self.rules.sponsors.isdisjoint({"all", plan.terms.funder.hex(), plan.id.hex()})
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """What the database says, through a connection that can only read."""

@@ -22,6 +22,7 @@ BENEFICIARIES: Final = (somebody("ann"), somebody("bob", stake="key"), somebody(
 # margin; the others cost the keeper something for sure: fees, or the ada that the network asks of an output.
 PAYS: Final = (2_000_000, 800_000)
 DRAINS: Final = ((2_000_000, 0), (2_000_000, 20_000), (0, 0), (0, 400_000))
+OWN: Final = public("oracle 19")  # a stranger's, and nobody else's
 
 
 def some_terms(random: Random, now: int) -> Terms:
@@ -64,6 +65,25 @@ def found(random: Random, world: World) -> None:
     old = [plan for plan in world.open_plans if random.random() < 0.3]
     plan = old[0] if old else world.plan(some_terms(random, world.now))
     create(world, plan)
+
+
+def drain(random: Random, world: World) -> None:
+    """A stranger promises what costs whoever pays it, in a token that is worth nothing or in next to no ada, perhaps
+    without a reserve, and signs for it at once."""
+    token, least = random.choice(((TOKENS[0], 1), (TOKENS[1], 1), (ADA, 5)))
+    rest, keeper = random.choice(
+        ((0, 0), (0, 1), (0, 700_000), (900_000, 100_000), (2_000_000, 0), (2_000_000, 1))
+        if token != ADA
+        else ((0, 0),)
+    )
+    allocations = tuple(
+        Allocation(random.choice(BENEFICIARIES), random.randint(least, 1_000), b"m1", 0)
+        for _ in range(random.choice((1, 3, 8)))
+    )
+    plan = world.plan(Terms(STRANGER, (OWN,), 1, allocations, token, rest, keeper, None))
+    create(world, plan, reserve=random.random() < 0.5)
+    if random.random() < 0.9:
+        pay(world, [attested(plan, b"m1", OWN, STRANGER)])
 
 
 def sign(random: Random, world: World) -> None:
@@ -111,6 +131,7 @@ def again(random: Random, world: World) -> None:
 DEEDS: Final[tuple[Callable[[Random, World], None], ...]] = (
     *(found,) * 4,
     *(sign,) * 8,
+    drain,
     pretend,
     pretend,
     *(forestall,) * 3,

@@ -1,7 +1,6 @@
 """One seed: a world, one or two keepers in it, and all that goes wrong; then calm, and what must hold."""
 
 import random as randomness
-import sqlite3
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -14,12 +13,13 @@ from indexer.devnet.ogmios.server import serve
 from indexer.edge import pause, requests
 from indexer.edge.requests import Kind
 from indexer.ogmios.rulings import RULES, Verdict
-from indexer.workers.premises import Rules
 from tests.chaos import people
-from tests.chaos.checks import agree, at_the_end, required, sponsors
+from tests.chaos.checks import agree, at_the_end, required
+from tests.chaos.explained import cases, explained, some
 from tests.chaos.house import House, Killed, Plot
 from tests.chaos.people import Filled
 from tests.chaos.reading import Surviving, due, read, state_terms
+from tests.chaos.worlds import ADA, AMPLE, WALLETS, plant, some_rules
 from tests.support.following import until
 from tests.support.happenings import Told
 from tests.support.promises import State, World
@@ -28,18 +28,8 @@ from tests.support.spending import Coin, Wallet
 
 STEPS: Final = (6, 20)
 CALM: Final = 80  # looks until all has to be done
-AMPLE: Final = 1_000_000_000  # lovelace that may be lost in a day, where it is not to matter
 UNDER_WAY: Final = {"built", "submitted", "rolled_back", "in_block", "confirmed"}
-ADA: Final = 1_000_000
-WALLETS: Final = (
-    Filled((200 * ADA,)),
-    Filled((1_000 * ADA, 10 * ADA)),
-    Filled((15 * ADA,) * 9),
-    Filled((60 * ADA, 7 * ADA), dust=12),
-    Filled((100 * ADA, 6 * ADA), tokens=3),
-    Filled((3 * ADA,), dust=3),  # too poor for anything
-    Filled((), dust=4, tokens=4),
-)
+DRAINED: Final = 0.2  # of the worlds strangers live on keepers
 _EVALUATION: Final = (3000, 3001, 3002, 3003, 3004, 3005, 3010, 3011, 3012, 3013, -32603)
 
 
@@ -48,6 +38,7 @@ class Chaos:
 
     def __init__(self, seed: int) -> None:
         self.seed, self.random, self.trace = seed, randomness.Random(seed), list[str]()
+        self.curious = randomness.Random(f"{seed}, asked")  # what is asked changes nothing of what happens
         self.k = self.random.choice((5, 8, 12))
         self.confirmed = self.random.randint(1, 3)
         self.world = World(k=self.k)
@@ -97,29 +88,24 @@ class Chaos:
 
     async def _found(self, folder: Path) -> None:
         count = self.random.choice((1, 1, 2))
-        for number in range(count):
-            data = folder / str(number)
-            data.mkdir()
-            sponsors = self.random.choice(([], [], [people.FUNDER.hex()], ["all"]))
-            rules = Rules(
-                enabled=True,
-                reserve=5 * ADA,
-                max_loss_per_day=self.random.choice((AMPLE, AMPLE, 2 * ADA)),
-                sponsors=frozenset(sponsors),
-                ready_within_s=300,
-                confirmed_depth=self.confirmed,
-            )
-            wallet = Wallet(f"keeper {number} of chaos")
-            purse = self.random.choice(WALLETS[: 5 if number else 7])
-            people.fund(self.world, wallet, purse)
-            self.houses.append(House(number, self.world, self.server, data, rules, wallet, self.note))
-            self.note(f"keeper {number}: {purse}, sponsors {sponsors}, up to {rules.max_loss_per_day}")
+        purses = [self.random.choice(WALLETS[: 5 if number else 7]) for number in range(count)]
+        for number, purse in enumerate(purses):
+            people.fund(self.world, _wallet(number), purse)
         self.world.block()
         self.world.first = len(self.world.node.chain)
         for _ in range(self.random.randint(1, 4)):
             people.found(self.random, self.world)
             if self.random.random() < 0.85:
                 people.sign(self.random, self.world)
+        if self.random.random() < DRAINED:
+            for _ in range(self.random.randint(2, 3)):
+                people.drain(self.random, self.world)
+        for number, purse in enumerate(purses):
+            data = folder / str(number)
+            data.mkdir()
+            rules = some_rules(self.random, self.world.plans, self.confirmed)
+            self.houses.append(House(number, self.world, self.server, data, rules, _wallet(number), self.note))
+            self.note(f"keeper {number}: {purse}, {sorted(rules.sponsors)}, up to {rules.max_loss_per_day}")
         self.world.block()
 
     # --- trouble
@@ -131,6 +117,13 @@ class Chaos:
             self.note(f"-- {act.__name__} (slot {self.world.slot})")
             await act()
             await self._look()
+            await self._explain()
+
+    async def _explain(self) -> None:
+        """Of some milestone `explain` tells what is so, beside one of the keepers."""
+        await self._caught_up()
+        house = self.curious.choice(self.houses)
+        await explained(house, some(self.curious, cases(house, self.world.plans, self._surviving())))
 
     async def _look(self) -> None:
         """Each keeper, or some, in any order, once all have read what there is."""
@@ -295,10 +288,7 @@ class Chaos:
         """Somebody writes into the database that forgeries verify, and that quorums are met."""
         house = self.random.choice(self.houses)
         await house.caught_up()
-        db = sqlite3.connect(house.path, isolation_level=None)
-        db.execute("UPDATE signature SET verifies = 1, verdict = 'valid' WHERE verdict = 'bad_signature'")
-        db.execute("UPDATE milestone SET quorum_met_slot = 1 WHERE quorum_met_slot IS NULL AND pay_from_ms IS NOT NULL")
-        db.close()
+        plant(self.random, house.path, self.world.plans)
 
     # --- calm
 
@@ -328,7 +318,6 @@ class Chaos:
         """Until all that has to be paid is, and is final."""
         for look in range(CALM):
             self._pass(look)
-            await self._caught_up()  # who asks a keeper that is a block behind is told to come back
             for house in self.houses:
                 if look > 2:
                     await self._by_hand(house)
@@ -351,7 +340,7 @@ class Chaos:
         failed = "SELECT distribution_id, milestone_id FROM release WHERE state = 'failed' AND settled = 0"
         for row in house.rows(failed):
             plan = next(plan for plan in self.world.plans if plan.id.hex() == row["distribution_id"])
-            arguments = {**row, "most": 5 * ADA if sponsors(house, plan) else 0}
+            arguments = {**row, "most": 5 * ADA if house.bears(plan) and house.rules.max_loss_per_day == AMPLE else 0}
             requests.leave(house.folder, Kind.RELEASE, arguments, house.now_ms())
             self.note(f"keeper {house.number} is asked for {row['distribution_id'][:8]}")
             await house.keeper._clerk.work()
@@ -371,6 +360,10 @@ class Chaos:
             row["state"] for house in self.houses for row in house.rows("SELECT state FROM release WHERE settled = 0")
         }
         return not states & UNDER_WAY
+
+
+def _wallet(number: int) -> Wallet:
+    return Wallet(f"keeper {number} of chaos")
 
 
 Act = Callable[[], Awaitable[None]]

@@ -107,13 +107,20 @@ def create(
     stake: Credential | None = None,
     beside: Sequence[Beside] = (),
     first: Sequence[Beside] = (),
+    *,
+    reserve: bool = True,
 ) -> State:
-    """The funder keeps a plan: the distribution stands behind the outputs that come `first`."""
+    """The funder keeps a plan: the distribution stands behind the outputs that come `first`. Without a `reserve`, what
+    is promised has to do for the state output too, as far as that stands."""
     contract, terms = plan.contract, plan.terms
     id_, coins = world.send(
         Sending(
             inputs=[(plan.seed, None)],
-            outputs=[*(each.output for each in first), _begun(plan, stake), *(each.output for each in beside)],
+            outputs=[
+                *(each.output for each in first),
+                _begun(plan, stake, reserve=reserve),
+                *(each.output for each in beside),
+            ],
             signers=[terms.funder],
             mint={Asset(contract.hash, plan.id): 1},
             minting={contract.hash: create_redeemer(plan.seed.at)},
@@ -134,7 +141,7 @@ def create_under_both(world: World, plan: Plan) -> list[State]:
     id_, coins = world.send(
         Sending(
             inputs=[(plan.seed, None)],
-            outputs=[_begun(each, None) for each in plans],
+            outputs=[_begun(each, None, reserve=True) for each in plans],
             signers=[plan.terms.funder],
             mint={Asset(each.contract.hash, each.id): 1 for each in plans},
             minting={each.contract.hash: create_redeemer(plan.seed.at) for each in plans},
@@ -258,11 +265,13 @@ def _note(
     world.note(id_, [*happenings, *more], [*holdings, *kept])
 
 
-def _begun(plan: Plan, stake: Credential | None) -> Map:
-    """What is promised, the state token, and the min-ada beside it."""
+def _begun(plan: Plan, stake: Credential | None, *, reserve: bool) -> Map:
+    """What is promised, the state token, and the min-ada beside it (or as much of it as has to be)."""
     address, terms, token = plan.contract.home(stake), plan.terms, Asset(plan.contract.hash, plan.id)
     bare = _locked(address, terms, {**terms.promised(), token: 1})
-    return _locked(address, terms, {**value_of(bare), ADA: terms.promised()[ADA] + least(bare)})
+    promised = terms.promised()[ADA]
+    lovelace = promised + least(bare) if reserve else max(promised, least(bare))
+    return _locked(address, terms, {**value_of(bare), ADA: lovelace})
 
 
 def _locked(address: bytes, terms: Terms, value: dict[Asset, int]) -> Map:

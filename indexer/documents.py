@@ -6,7 +6,7 @@ ISO-8601 with a zone.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
@@ -316,9 +316,11 @@ def parse(kind: type[_Document], raw: bytes, name: str) -> _Document:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        objections = list(_objections(error))
-        more = [f"and {len(objections) - _TELL} more"] if len(objections) > _TELL else []
-        raise errors.DocumentInvalid(f"{name}: {'; '.join(objections[:_TELL] + more)}") from error
+        # Of a list whose every item is wrong each is told by itself, and not that good ones are missing. A file may
+        # hold some hundred thousand such items: only those that are told are put into words.
+        wrong = [one for one in error.errors(include_url=False) if not (one["type"] == "too_short" and one["input"])]
+        more = [f"and {len(wrong) - _TELL} more"] if len(wrong) > _TELL else []
+        raise errors.DocumentInvalid(f"{name}: {'; '.join([*map(_objection, wrong[:_TELL]), *more])}") from error
 
 
 def render(document: Document) -> bytes:
@@ -354,22 +356,19 @@ _EXPECTED: Final = {
 }
 
 
-def _objections(error: ValidationError) -> Iterator[str]:
-    """What is wrong: each with its place, the value there, and what would be right."""
-    for one in error.errors(include_url=False):
-        place, facts = _place(one["loc"]), one.get("ctx", {})
-        match one["type"]:
-            case "missing":
-                yield f"{place} is missing"
-            case "extra_forbidden":
-                yield f"{place} is not a field of it"
-            case "too_short" if one["input"]:
-                continue  # those that are wrong are not counted; each is told by itself
-            case "value_error" if not place:
-                yield str(facts["error"])
-            case what:
-                expected = _EXPECTED[what].format(**facts) if what in _EXPECTED else one["msg"]
-                yield f"{place or 'the whole'} is {_shown(one['input'])}: {expected}"
+def _objection(one: Mapping[str, Any]) -> str:
+    """What is wrong: its place, the value there, and what would be right."""
+    place, facts = _place(one["loc"]), one.get("ctx", {})
+    match one["type"]:
+        case "missing":
+            return f"{place} is missing"
+        case "extra_forbidden":
+            return f"{place} is not a field of it"
+        case "value_error" if not place:
+            return str(facts["error"])
+        case what:
+            expected = _EXPECTED[what].format(**facts) if what in _EXPECTED else one["msg"]
+            return f"{place or 'the whole'} is {_shown(one['input'])}: {expected}"
 
 
 def _place(location: tuple[int | str, ...]) -> str:

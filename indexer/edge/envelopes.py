@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from indexer import errors
 from indexer.edge.builder.signing import Witness
-from indexer.edge.files import read_up_to, replaced
+from indexer.edge.files import make_folder, read_up_to, replaced
 from indexer.errors import IndexerError
 
 UNSIGNED: Final = "Unwitnessed Tx ConwayEra"
@@ -50,14 +50,14 @@ def key_witness(raw: bytes) -> Witness | None:
     return None if found is None else Witness(found[1], found[2])
 
 
-def write_transaction(path: Path, transaction: bytes, kind: str, description: str) -> None:
+def write_transaction(path: Path, transaction: bytes, kind: str, description: str, mode: int = 0o644) -> None:
     """Write a transaction, as a whole or not at all. Raises FileUnusable."""
     envelope = {"type": kind, "description": description, "cborHex": transaction.hex()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as error:
         raise errors.FileUnusable(f"cannot write {path}: {error.strerror}") from error
-    with replaced(path) as file:  # nothing secret: the chain will show it
+    with replaced(path, mode) as file:  # nothing secret: the chain will show it
         file.write(json.dumps(envelope, indent=4).encode() + b"\n")
 
 

@@ -1,14 +1,30 @@
 """Files: locks, files that hold secrets, files that are replaced as a whole."""
 
+import errno
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from indexer import errors
+
+# Of what the daemon writes: its group may read, such as analysts and backups; others may not even look.
+FILE_MODE: Final = 0o640
+FOLDER_MODE: Final = 0o750
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of the daemon's, with those above it that are missing. Raises OSError."""
+    for path in (*reversed(folder.parents), folder):
+        with suppress(FileExistsError):
+            if not path.exists():
+                path.mkdir(FOLDER_MODE)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
 @contextmanager
@@ -21,8 +37,8 @@ def only_writer(database: Path) -> Iterator[None]:
     database = database.resolve()  # by whatever name it goes, it is one database
     path = database.with_name(database.name + ".lock")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        make_folder(path.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     except OSError as error:
         raise errors.DatabaseUnusable(f"cannot open {path}: {error.strerror}") from error
     with os.fdopen(descriptor, "r+") as file:
@@ -70,17 +86,27 @@ def read_up_to(path: Path, most: int) -> bytes:
         raise errors.FileUnusable(f"cannot read {path}: {error.strerror}") from error
 
 
-@contextmanager
-def replaced(path: Path) -> Iterator[IO[bytes]]:
-    """A file for everybody to read that gets its name when it is whole and on the disk; until then `path` is as it was.
+def read_plain(path: Path, most: int) -> bytes:
+    """What a file in a folder of ours holds, or one byte more than `most` of it. Raises OSError, also for a link, or
+    for a pipe, which would hold us up."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", str(path))
+        return file.read(most + 1)
 
-    Raises FileUnusable.
+
+@contextmanager
+def replaced(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """A file that gets its name when it is whole and on the disk; until then `path` is as it was.
+
+    Everybody may read it, unless `mode` says otherwise. Raises FileUnusable.
     """
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, 0o644)
+                os.fchmod(descriptor, mode)
                 yield file
                 file.flush()
                 os.fsync(descriptor)

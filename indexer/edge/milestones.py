@@ -20,6 +20,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from indexer import errors
 from indexer.documents import MAX_BYTES, MilestoneCompletionData, OracleSignature, parse, render, union
+from indexer.edge.files import FILE_MODE, FOLDER_MODE
 from indexer.plutus.identity import shown_milestone
 from indexer.plutus.terms import MILESTONE_ID_LENGTHS
 
@@ -254,9 +255,9 @@ def _noted(
 
 def _write(folder: int, raw: bytes) -> None:
     """The bytes, on the disk, under the name that nobody looks at; or nothing."""
-    descriptor = os.open(_NEW, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
+    descriptor = os.open(_NEW, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE, dir_fd=folder)
     try:
-        os.fchmod(descriptor, 0o644)  # whatever the umask
+        os.fchmod(descriptor, FILE_MODE)  # whatever the umask
         rest = memoryview(raw)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
@@ -287,7 +288,7 @@ def _locked(directory: Path, patience_s: float) -> Iterator[int]:
     """The directory, open, while no other process or thread has it so."""
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        lock = os.open(_LOCK, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=folder)
+        lock = os.open(_LOCK, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE, dir_fd=folder)
         try:
             end = time.monotonic() + patience_s
             while not _taken(lock):
@@ -317,7 +318,7 @@ def _make(directory: Path) -> None:
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     for path in reversed(missing):
         with suppress(FileExistsError):
-            path.mkdir()
+            path.mkdir(FOLDER_MODE)
         parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(parent)

@@ -12,7 +12,7 @@ from typing import Final
 
 from indexer import errors
 from indexer.chain.time import iso
-from indexer.edge.files import replaced
+from indexer.edge.files import FILE_MODE, make_folder, read_plain, replaced
 
 _NAME: Final = "paused"
 _MOST_BYTES: Final = 4096
@@ -36,8 +36,7 @@ class Note:
 def paused(data: Path) -> Note | None:
     """What the file says; None: it is not paused. `data` is the directory of local data."""
     try:
-        with (data / _NAME).open("rb") as file:
-            raw = file.read(_MOST_BYTES)
+        raw = read_plain(data / _NAME, _MOST_BYTES)
     except FileNotFoundError:
         if not (data / _NAME).is_symlink():  # a file that is there now was made a moment later
             return None
@@ -60,8 +59,8 @@ def pause(data: Path, since_ms: int, reason: str | None) -> Note:
         return there
     path = data / _NAME
     try:
-        data.mkdir(parents=True, exist_ok=True)
-        with replaced(path) as file:
+        make_folder(data)
+        with replaced(path, FILE_MODE) as file:
             file.write(json.dumps({"since_ms": since_ms, "reason": reason}).encode() + b"\n")
         _sync(data)
     except OSError as error:

@@ -124,9 +124,10 @@ def look(data: Path, now_ms: int) -> Look:
             continue
         request = _request(path, stem) if _NAME.fullmatch(stem) else None
         if request is None:
+            aside = path.with_name(f"{name}.unreadable")
             with suppress(OSError):
-                path.rename(path.with_name(f"{name}.unreadable"))
-            if path.with_name(f"{name}.unreadable").exists() or path.exists():  # else it was taken back just now
+                path.rename(aside)
+            if os.path.lexists(aside) or os.path.lexists(path):  # else it was taken back just now
                 unreadable.append(path)
         elif request.until_ms <= now_ms:
             late.append(request)

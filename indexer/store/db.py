@@ -9,7 +9,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,7 @@ async def opened(path: Path, *, durable: bool = False, checkpoints: bool = True)
     to move the write-ahead log into the database. Raises DatabaseUnusable or SchemaTooNew.
     """
     with named_errors(path):
+        _make_private(path)
         db = await aiosqlite.connect(path, isolation_level=None)
     try:
         with named_errors(path):
@@ -122,6 +123,12 @@ class named_errors:  # noqa: N801 -- used as a function is
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise errors.DatabaseBusy(f"{self._path} is locked by another process") from error
             raise errors.DatabaseUnusable(f"{self._path}: {error}") from error
+
+
+def _make_private(path: Path) -> None:
+    """A new database is not for others to read. Its log and index get the mode that it has."""
+    with suppress(OSError):  # it is there already; or SQLite says, in its own words, why it cannot be made
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
 
 
 async def schema_version(db: Connection) -> int:

@@ -14,6 +14,7 @@ from typing import Final
 from indexer.chain.block import OutputReference
 from indexer.edge.builder.signing import transaction_id
 from indexer.edge.envelopes import SIGNED, read_transaction, write_transaction
+from indexer.edge.files import FILE_MODE
 from indexer.errors import IndexerError, SessionBroken
 from indexer.ogmios.rulings import Verdict
 from indexer.ogmios.submission import SubmissionRefused
@@ -53,7 +54,7 @@ class Sent:
     def keep(self, wanted: str, transaction: bytes) -> Path:
         """Write it down; where. Raises FileUnusable."""
         path = self._folder / f"{wanted}.{transaction_id(transaction).hex()}.json"
-        write_transaction(path, transaction, SIGNED, f"sent by indexer: {wanted}")
+        write_transaction(path, transaction, SIGNED, f"sent by indexer: {wanted}", FILE_MODE)
         return path
 
     async def refuse_twice(self, connect: Connect, wanted: str, *, again: bool) -> None:

@@ -136,7 +136,7 @@ async def test_a_new_database_is_not_for_others_to_read(tmp_path: Path) -> None:
     try:
         async with opened(tmp_path / "db") as db:
             await db.execute("INSERT INTO era VALUES (1, 1, 1)")
-            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}  # noqa: ASYNC240
     finally:
         os.umask(before)
     assert modes == {"db": 0o640, "db-wal": 0o640, "db-shm": 0o640}

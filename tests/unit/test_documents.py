@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from indexer import errors
+from indexer import documents, errors
 from indexer.documents import (
     MilestoneCompletionData,
     MilestoneSchedule,
@@ -69,6 +69,21 @@ def refusal(make: Callable[..., object], **changes: object) -> str:
 
 
 # --- what is read
+
+
+def test_of_a_file_full_of_what_is_none_the_first_objections_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only those are put into words: a MiB may hold hundreds of thousands."""
+    worded: list[object] = []
+    shown = documents._shown
+
+    def noted(value: object) -> str:
+        worded.append(value)
+        return shown(value)
+
+    monkeypatch.setattr(documents, "_shown", noted)
+    with pytest.raises(errors.DocumentInvalid, match=r"and 19,?[0-9]{3} more"):
+        parse(MilestoneCompletionData, b'{"oracle_signatures":[' + b",".join([b"1"] * 20_000) + b"]}", "f.json")
+    assert len(worded) < 10
 
 
 def test_a_schedule_stands_for_the_distribution_that_the_design_pins() -> None:

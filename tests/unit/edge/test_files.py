@@ -1,10 +1,13 @@
 """Secrets in files: who may read them, and what is said of them."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from indexer import errors
+from indexer.edge.files import FILE_MODE, make_folder, only_writer, read_plain, replaced
 from indexer.edge.ogmios import read_headers, shown_url
 
 
@@ -45,3 +48,46 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
 def test_a_url_is_shown_without_what_may_be_secret() -> None:
     """User, password and query."""
     assert shown_url("wss://me:secret@host:1/path?key=secret") == "wss://host:1/path"
+
+
+def test_what_the_daemon_makes_is_for_its_group_to_read_and_for_nobody_else(tmp_path: Path) -> None:
+    """Whatever the umask, and however many folders are missing."""
+    before = os.umask(0)
+    try:
+        make_folder(tmp_path / "a" / "b")
+        make_folder(tmp_path / "a" / "b")
+        with replaced(tmp_path / "a" / "b" / "file", FILE_MODE) as file:
+            file.write(b"x")
+        with only_writer(tmp_path / "a" / "db"):
+            pass
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a").rglob("*")}
+    assert modes == {"b": 0o750, "file": 0o640, "db.lock": 0o640}
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    for path in (tmp_path / "a", tmp_path / "a" / "b"):
+        with pytest.raises(OSError):
+            make_folder(path)
+
+
+def test_a_lock_that_is_a_link_is_refused_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    """Taking the lock empties the file."""
+    (tmp_path / "precious").write_text("years of work")
+    (tmp_path / "db.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(errors.DatabaseUnusable, match=r"db\.lock"), only_writer(tmp_path / "db"):
+        pass
+    assert (tmp_path / "precious").read_text() == "years of work"
+
+
+def test_a_link_or_a_pipe_in_a_folder_of_ours_is_not_read(tmp_path: Path) -> None:
+    """The one might lead anywhere, the other holds up whoever reads it."""
+    (tmp_path / "plain").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to(tmp_path / "plain")
+    os.mkfifo(tmp_path / "pipe")
+    assert (read_plain(tmp_path / "plain", 9), read_plain(tmp_path / "plain", 3)) == (b"12345", b"1234")
+    for name in ("link", "pipe", "nothing"):
+        with pytest.raises(OSError):
+            read_plain(tmp_path / name, 9)

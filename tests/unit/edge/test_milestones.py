@@ -82,7 +82,7 @@ def test_ids_of_impossible_length_have_no_file(key: Key, tmp_path: Path) -> None
 
 
 def test_the_first_signature_makes_the_file(tmp_path: Path) -> None:
-    """With all that was known, readable by all, and nothing beside it but the lock."""
+    """With all that was known, readable by its group, and nothing beside it but the lock."""
     before = os.umask(0o077)
     try:
         merged = merge(tmp_path / "a" / "b", KEY, [signature(1)], now_ms=NOW_MS, slot=7)
@@ -99,7 +99,7 @@ def test_the_first_signature_makes_the_file(tmp_path: Path) -> None:
         "quorum_threshold": None,
         "total_oracles": None,
     }
-    assert file.stat().st_mode & 0o777 == 0o644
+    assert file.stat().st_mode & 0o777 == 0o640
     assert {entry.name for entry in file.parent.iterdir()} == {"6d31.json", ".lock"}
 
 

@@ -37,6 +37,22 @@ def test_a_pause_stays_as_it_was_made_first(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "paused").read_text()) == {"since_ms": NEW_YEAR_MS, "reason": "first"}
 
 
+@pytest.mark.parametrize("make", ["link", "pipe", "folder"])
+def test_what_is_no_plain_file_pauses_and_holds_nobody_up(make: str, tmp_path: Path) -> None:
+    """Somebody put it there under that name; what it leads to is not read."""
+    path = tmp_path / "paused"
+    if make == "link":
+        (tmp_path / "there").write_text('{"since_ms": 1, "reason": "secret"}')
+        path.symlink_to(tmp_path / "there")
+    elif make == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    note = paused(tmp_path)
+    assert note is not None
+    assert note.sentence.startswith("paused: its file cannot be read")
+
+
 def test_a_pause_without_a_reason_is_one(tmp_path: Path) -> None:
     note = pause(tmp_path, NEW_YEAR_MS, None)
     assert paused(tmp_path) == note

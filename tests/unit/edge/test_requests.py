@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -129,6 +130,22 @@ def test_what_is_no_request_is_set_aside_and_others_are_seen(tmp_path: Path, nam
     assert requests.look(tmp_path, NOON_MS) == Look((left,), (path,))
     assert requests.look(tmp_path, NOON_MS) == Look((left,))
     assert path.with_name(f"{name}.json.unreadable").read_text() == content
+
+
+@pytest.mark.parametrize("kind", ["a link to a request", "a link to nothing", "a pipe", "a folder"])
+def test_what_is_no_plain_file_is_set_aside_and_holds_nobody_up(kind: str, tmp_path: Path) -> None:
+    """A link might lead out of the folder, to what others may write."""
+    left = requests.leave(tmp_path, Kind.PAUSE, {}, NOON_MS)
+    path = tmp_path / "requests" / f"{GOOD}.json"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a folder":
+        path.mkdir()
+    else:
+        (tmp_path / "elsewhere").write_text(json.dumps(BODY))
+        path.symlink_to(tmp_path / ("elsewhere" if kind == "a link to a request" else "nowhere"))
+    assert requests.look(tmp_path, NOON_MS) == Look((left,), (path,))
+    assert requests.look(tmp_path, NOON_MS) == Look((left,))
 
 
 def test_a_request_that_is_being_written_is_not_seen(tmp_path: Path) -> None:

@@ -30,11 +30,12 @@ from indexer.errors import SessionBroken
 from indexer.ogmios import submission
 from indexer.ogmios.submission import Pointer, Stage, SubmissionRefused
 from indexer.plutus.blueprint import Blueprint
-from indexer.status import FollowerStatus, KeeperStatus
+from indexer.status import DeliveryStatus, FollowerStatus, KeeperStatus
 from indexer.store import checkpoints, coins
 from indexer.store.contracts import record
 from indexer.store.db import opened, transaction
 from indexer.store.goback import rebuild
+from indexer.workers.deliver import Deliverer
 from indexer.workers.follow import Follower
 from indexer.workers.keeper import Keeper
 from indexer.workers.local import LocalSignatures
@@ -117,7 +118,8 @@ class House:
             self.now_ms,
             KeeperStatus(),
         )
-        self.keeper = Keeper(self.at, self._connected)
+        deliverer = Deliverer(journal, NETWORK.name, (), self.now_ms, DeliveryStatus())
+        self.keeper = Keeper(self.at, self._connected, deliverer)
         await self.local.look()
         self.follower = Follower(
             db,

@@ -253,7 +253,7 @@ def _attestation(found: Surviving, output: Map, known: dict[bytes, Plan]) -> Non
 
 
 def _whole(node: Tree) -> Tree:
-    """A byte string in one piece, however its author wrote it."""
+    """A string that was written in pieces, in one: to the ledger it is the same."""
     return b"".join(node.parts) if isinstance(node, Chunks) else node
 
 

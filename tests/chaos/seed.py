@@ -318,6 +318,7 @@ class Chaos:
         """Until all that has to be paid is, and is final."""
         for look in range(CALM):
             self._pass(look)
+            await self._caught_up()  # who asks a keeper that is a block behind is told to come back
             for house in self.houses:
                 if look > 2:
                     await self._by_hand(house)

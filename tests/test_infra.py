@@ -32,7 +32,7 @@ VALUES = {
     "gate": set(Gate),
     "state": {*ReleaseState, *State},
     "quorum": set(QuorumStatus),
-    "outcome": {"answered", "failed"},
+    "outcome": {"answered", "failed", "delivered"},
 }
 
 
@@ -59,11 +59,14 @@ def test_the_service_waits_longer_for_a_stop_than_a_stop_takes() -> None:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """A daemon with a keeper that follows a devnet, all of whose metrics are known."""
-    with furnished(tmp_path_factory.mktemp("town")) as here, running(here) as daemon:
-        until(lambda: daemon.ready and "indexer_milestones_due 0" in daemon.metrics)
-        until(lambda: "indexer_wallet_lovelace" in daemon.metrics)
-        yield daemon
+    """A daemon with a keeper and a sink that follows a devnet, all of whose metrics are known."""
+    with furnished(tmp_path_factory.mktemp("town")) as here:
+        with here.config.open("a") as file:
+            file.write('[[sink]]\nname = "diary"\nkind = "exec"\ncommand = ["true"]\ndistributions = "all"\n')
+        with running(here) as daemon:
+            until(lambda: daemon.ready and "indexer_milestones_due 0" in daemon.metrics)
+            until(lambda: "indexer_wallet_lovelace" in daemon.metrics)
+            yield daemon
 
 
 def in_alerts() -> list[str]:

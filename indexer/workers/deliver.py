@@ -95,6 +95,8 @@ class Deliverer:
         """`db`: a connection of its own, whose commits are on the disk. `network`: its name."""
         self._db, self._network, self._posts, self._now_ms = db, network, tuple(posts), now_ms
         self._status, self._jitter = status, jitter
+        for post in self._posts:  # so that a metric is there before anything fails
+            status.attempts.update({(post.name, "delivered"): 0, (post.name, "failed"): 0})
         self._desks: dict[str, _Desk] = {}
         self._outcomes: list[_Outcome] = []  # of tasks that are done
         self._unwritten: list[_Outcome] = []  # taken in, and not committed yet

@@ -39,7 +39,7 @@ class Mortal:
 
     @property
     def ran_of_its_own(self) -> int:
-        """How many statements SQLite ran, but for triggers: it tells each as the statement that set it off, once more."""
+        """How many statements SQLite ran, but for triggers: it tells each as what set it off, once more."""
         return sum(
             not sql.startswith("--") and not (sql == before and "INTO event" in sql)
             for before, sql in pairwise(["", *self.ran])

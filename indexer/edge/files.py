@@ -47,9 +47,9 @@ def only_writer(database: Path) -> Iterator[None]:
         except BlockingIOError as error:
             holder = file.read().strip() or "unknown"
             raise errors.AlreadyRunning(f"process {holder} already writes to {database}") from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with suppress(OSError):  # a disk without room for the name: it is the lock that counts
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
 
 

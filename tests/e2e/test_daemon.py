@@ -20,6 +20,7 @@ from tests.support.blocks import WATCHES, Recipe, make_chain
 from tests.support.faults import Fault, Kind
 from tests.support.following import outputs, replayed, select
 from tests.support.ogmios import FakeOgmios
+from tests.support.pages import blocks, says
 from tests.support.process import INDEXER, ROOT, answer, command, configure, log_line, start
 
 CHAIN = make_chain(Random(21), 150, Recipe(ebbs=0.0))
@@ -304,8 +305,13 @@ def test_the_demo_tells_a_story_that_ends_with_a_payment_and_a_database(tmp_path
     ]
     assert amounts == [25_000_000, 40_000_000, 60_000_000]
     words = subprocess.run(demo, capture_output=True, check=True, text=True).stdout
-    assert "quorum met" in words
     assert str(tmp_path / "demo" / "indexer.sqlite") in words
+    # It says what README shows of it, and its database answers what README asks it.
+    readme = blocks(ROOT / "README.md")
+    (shown,) = [block.text for block in readme if block.language == "text"]
+    assert says(shown.replace("demo/indexer.sqlite", told["database"]), words)
+    (questions,) = [block.text for block in readme if block.language == "sql"]
+    assert [len(select(Path(told["database"]), sql)) > 0 for sql in questions.split(";") if sql.strip()] == [True] * 2
 
 
 def test_the_demo_of_recorded_blocks_ends_with_a_database_to_query(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Distributions funded, attested and taken back by commands alone, as processes on a devnet that is one too."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +10,8 @@ import pytest
 from indexer.cli.completing import deposits
 from indexer.devnet.ledger.addresses import address_text
 from tests.contract.terms import Allocation, Attestation, Terms, message, somebody
-from tests.support.process import ROOT, command
+from tests.support.pages import ROOT, blocks
+from tests.support.process import command
 from tests.support.promises import OURS
 from tests.support.spending import Spending, Wallet, paid
 from tests.support.town import ADA, TOKEN, Json, Somebody, Town, town
@@ -356,9 +356,9 @@ def test_what_is_said_to_people_is_in_the_decimals_of_the_token(here: Town) -> N
         json.loads(done.stdout)
 
 
-def test_the_schedule_that_the_readme_shows_is_accepted(here: Town) -> None:
+def test_the_schedule_that_funders_are_shown_is_accepted(here: Town) -> None:
     """As it stands there."""
-    (shown,) = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    found = here.do("register-milestone", here.write("readme.json", json.loads(shown)))
+    (shown,) = [block.text for block in blocks(ROOT / "docs" / "funders.md") if block.language == "json"]
+    found = here.do("register-milestone", here.write("shown.json", json.loads(shown)))
     assert [one["milestone_id"] for one in found["milestones"]] == ["m1", "m2"]
     assert found["warnings"] == []

@@ -14,11 +14,15 @@ PYOGMIOS := $(CLIENTS)/python/.venv/ready
 LITESTREAM_VERSION := 0.5.18
 LITESTREAM := $(CURDIR)/.tools/litestream-$(LITESTREAM_VERSION)/litestream
 
+# The server that sinks of kind nats are tried with: the one on the PATH, else one built into .tools.
+NATS_VERSION := 2.15.2
+NATS = $(shell command -v nats-server || echo $(CURDIR)/.tools/nats-server-$(NATS_VERSION)/nats-server)
+
 # The contract's compiler: the one on the PATH if it is this version, else one built from crates.io into .tools.
 AIKEN_VERSION := 1.1.24
 AIKEN = $(shell aiken --version 2>/dev/null | grep -q '^aiken v$(AIKEN_VERSION)' && command -v aiken || echo $(CURDIR)/.tools/bin/aiken)
 
-.PHONY: help demo chaos test test-all test-clients test-backup lint bench bench-contract bench-milestones contracts check-contracts docs lock clean
+.PHONY: help demo chaos deliveries test test-all test-clients test-backup test-nats lint bench bench-contract bench-milestones contracts check-contracts docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -39,6 +43,9 @@ COUNT ?= 100
 chaos: $(READY)  ## keepers in COUNT random worlds from SEED on, where everything goes wrong; a failing seed says what happened
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --count $(COUNT)
 
+deliveries: $(READY)  ## receivers in COUNT random worlds from SEED on, where sinks fail, forks undo and the daemon dies
+	@$(BIN)/python -m tests.delivery --seed $(SEED) --count $(COUNT)
+
 test: lint  ## ruff, mypy --strict and every test that takes less than a few minutes
 	@$(BIN)/pytest -n auto --dist loadfile -m "not slow and not clients and not promtool"
 
@@ -50,6 +57,15 @@ test-clients: $(READY) $(TYPESCRIPT) $(SCALUS) $(PYOGMIOS)  ## other people's cl
 
 test-backup: $(READY) $(LITESTREAM)  ## infra/backup-restore.md with real Litestream (needs Go 1.26, to build it once: five minutes)
 	@LITESTREAM=$(LITESTREAM) $(BIN)/pytest -m clients tests/backup
+
+test-nats: $(READY)  ## sinks of kind nats with a real server (needs nats-server, or Go to build it once: a minute)
+	@$(MAKE) --no-print-directory $(NATS)
+	@NATS_SERVER=$(NATS) $(BIN)/pytest -m clients tests/brokers
+
+$(CURDIR)/.tools/nats-server-$(NATS_VERSION)/nats-server:
+	@command -v go >/dev/null || { echo "error: nats-server is needed, or Go to build it. See https://nats.io"; exit 1; }
+	@echo "building nats-server $(NATS_VERSION) into .tools (once, about a minute)"
+	@GOBIN=$(dir $@) CGO_ENABLED=0 go install -ldflags='-s -w' github.com/nats-io/nats-server/v2@v$(NATS_VERSION)
 
 $(LITESTREAM):
 	@command -v go >/dev/null || { echo "error: Go 1.26 or later is needed, to build Litestream. See https://go.dev"; exit 1; }

@@ -6,11 +6,12 @@ import pkgutil
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import typer
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import BaseModel
 
@@ -18,10 +19,12 @@ import indexer
 from indexer import config
 from indexer.chain.point import Point, Tip
 from indexer.cli import schemas
+from indexer.cli.main import app
 from indexer.edge import metrics
 from indexer.errors import IndexerError
 from indexer.status import DeliveryStatus, FollowerStatus, HeartbeatStatus, KeeperStatus, ModelStatus
 from indexer.store import describe
+from tests.support.pages import PAGES, blocks, ours
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "indexer"
@@ -153,3 +156,105 @@ def test_the_shipped_configuration_holds_the_defaults(tmp_path: Path, monkeypatc
     either = re.sub(r"^signing_key = .*$", "", uncommented, flags=re.MULTILINE)  # that, or a signer
     (tmp_path / "all.toml").write_text(either)
     assert len(config.load(tmp_path / "all.toml").watches()) == 1
+
+
+# --- commands and links on the pages
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def understood(arguments: Sequence[str]) -> None:
+    """Read a command line as `indexer` does, and do nothing. Raises where it would exit with 2."""
+    command: Any = typer.main.get_command(app)
+    context = command.make_context("indexer", list(arguments))
+    while hasattr(command, "resolve_command") and (rest := [*context._protected_args, *context.args]):
+        name, command, rest = command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=shown)
+def test_every_command_line_of_a_page_can_be_typed(path: Path) -> None:
+    """Commands, options and arguments are there, and values are of their kind."""
+    for block in blocks(path):
+        for line in block.lines if block.language in ("", "sh") else ():
+            for arguments in ours(line):
+                if arguments != ["--version"]:
+                    understood(arguments)
+
+
+def named(words: Sequence[str]) -> tuple[str, ...]:
+    """The command that words begin with, by its full name. Raises KeyError where there is none, or not that option."""
+    command: Any = typer.main.get_command(app)
+    path: list[str] = []
+    rest = [word for each in words for word in each.strip("[]").split("|")]
+    while rest and rest[0] in getattr(command, "commands", {}):
+        path.append(rest.pop(0))
+        command = command.commands[path[-1]]
+    options = {name for each in command.params for name in (*each.opts, *each.secondary_opts)} | {"--help"}
+    wrong = {word for word in rest if word.startswith("--")} - options
+    if wrong or not path:
+        raise KeyError(*words)
+    return tuple(path)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=shown)
+def test_every_command_that_a_page_mentions_is_there_with_its_options(path: Path) -> None:
+    """In the midst of a sentence or a table too."""
+    text = path.read_text(encoding="utf-8").replace("\\|", "|")
+    for mentioned in re.findall(r"`indexer ([a-z][^`]*)`", text):
+        named(mentioned.split())
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    """In its table."""
+    commands: Any = typer.main.get_command(app)
+
+    def names(command: Any, *path: str) -> Iterator[tuple[str, ...]]:
+        inner = getattr(command, "commands", {})
+        if not inner or command.invoke_without_command:
+            yield path
+        for name, each in inner.items():
+            yield from names(each, *path, name)
+
+    rows = re.findall(r"^\| (`indexer .+?`) \| ", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    told = {named(each.split()) for row in rows for each in re.findall(r"`indexer ([^`]+)`", row)}
+    assert told == set(names(commands))
+
+
+def anchor(heading: str) -> str:
+    """As GitHub makes it of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=shown)
+def test_every_link_of_a_page_leads_somewhere(path: Path) -> None:
+    """To a file of ours, and to a heading in it."""
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        name, _, heading = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in {anchor(each) for each in headings}, target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=shown)
+def test_every_configuration_that_a_page_shows_can_be_used(path: Path, tmp_path: Path) -> None:
+    """By itself: what it leaves out has a default."""
+    for number, block in enumerate(each for each in blocks(path) if each.language == "toml"):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block.text)
+        config.load(file)
+
+
+def test_every_invariant_has_tests_that_there_are() -> None:
+    """Nine rows, each with a test or several, as `path::name`."""
+    rows = re.findall(r"^\| (\d) \| .+? \| (.+) \|$", page("architecture.md"), re.MULTILINE)
+    assert [number for number, _ in rows] == [str(number) for number in range(1, 10)]
+    for number, cell in rows:
+        tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", cell)
+        assert tests, number
+        for file, name in tests:
+            assert re.search(rf"^(?:(?:async )?def {name}\(|{name} = )", (ROOT / file).read_text(), re.MULTILINE), name

@@ -49,7 +49,7 @@ def test_a_comment_begins_behind_a_space_and_not_in_a_reference() -> None:
 
 
 def test_commands_of_ours_are_found_wherever_they_stand_in_a_line() -> None:
-    line = "A=1 v/bin/indexer --config 'x y' audit --json > out || logger indexer; cd x && indexer init | cat  # indexer"
+    line = "A=1 v/bin/indexer --config 'x y' audit --json > o || logger indexer; cd x && indexer init | cat  # indexer"
     assert list(ours(line)) == [["--config", "x y", "audit", "--json"], ["init"]]
     assert list(ours("indexer/run.py  a run that isn't one")) == []
 

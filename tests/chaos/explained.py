@@ -48,9 +48,11 @@ def cases(house: House, plans: Iterable[Plan], found: Surviving) -> list[Case]:
 
 
 def some(random: Random, of: Sequence[Case]) -> list[Case]:
-    """One of them; now and then one of which something is due, for there is more to be said of it."""
-    due = [case for case in of if case.due and case.plan.id in case.found.states]
-    return [random.choice(due if due and random.random() < 0.15 else of)] if of else []
+    """One of them. Where something could be paid, a transaction is built to tell what it costs, which takes ten times
+    as long as all else: of these one is chosen more seldom."""
+    quiet = [case for case in of if not case.ripe]
+    chosen = quiet if quiet and random.random() < 0.6 else of
+    return [random.choice(chosen)] if chosen else []
 
 
 async def explained(house: House, of: Iterable[Case]) -> None:

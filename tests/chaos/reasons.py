@@ -72,6 +72,12 @@ class Case:
         """Those whose time has come."""
         return [n for n, each in self.mine.items() if each.vesting <= self.found.now_ms]
 
+    @property
+    def ripe(self) -> bool:
+        """Whether something of it can be paid."""
+        met = len(self.signed & set(self.plan.terms.oracles)) >= self.plan.terms.threshold
+        return met and self.plan.id in self.found.states and bool(self.due)
+
 
 def expected(case: Case) -> list[Expected]:
     """What may be said. It is more than one thing only where nothing determines which: see `_whatever_it_costs`."""

@@ -50,6 +50,7 @@ WALKED: Final = {page for page, _ in WALK} - {"README.md"}
 ASK: Final = {"deploy", "register-milestone", "attest", "withdraw-attestation", "reclaim", "submit", "submit-release"}
 LOOK: Final = {"check-status", "releases", "explain"}
 PATIENCE_S: Final = 60.0
+PREPROD: Final = ROOT / "tests" / "data" / "preprod-babbage-913-contiguous.v6.jsonl.gz"
 JUMPS: Final = 8  # of a hundred million seconds: until what expires in 2050 has expired
 
 
@@ -172,12 +173,15 @@ class Newcomer:
         assert process.wait(timeout=20) == 0
 
     def _starts_devnet(self) -> None:
-        told = self._starts("devnet", *ANY_PORT, "--json")
+        self.control = self.known["http://127.0.0.1:1338"] = self.serves(*ANY_PORT)["control"]
+
+    def serves(self, *options: str) -> dict[str, str]:
+        """An Ogmios for all that follows: `indexer devnet` with these options; what it says of itself."""
+        told = self._starts("devnet", *options, "--json")
         until(lambda: told.read_text().endswith("\n"), PATIENCE_S)
-        facts = json.loads(told.read_text())
-        self.control = facts["control"]
-        self.known["http://127.0.0.1:1338"] = self.control
+        facts: dict[str, str] = json.loads(told.read_text())
         self.environment["INDEXER__OGMIOS__URL"] = facts["url"]
+        return facts
 
     def _starts_daemon(self) -> None:
         log = self._starts("run")
@@ -192,7 +196,7 @@ class Newcomer:
             with closing(sqlite3.connect("file:data/indexer.sqlite?mode=ro", uri=True)) as db:
                 return [(tip,)] == db.execute("SELECT block_id FROM sync_status").fetchall()
 
-        if "run" in self.terminals:
+        if "run" in self.terminals and self.control:
             until(there, PATIENCE_S)
 
     def _writes_schedule(self) -> None:
@@ -240,6 +244,20 @@ def test_whoever_does_what_the_pages_say_sees_what_they_show(newcomer: Newcomer)
     with closing(sqlite3.connect("data/indexer.sqlite")) as db:
         (row,) = db.execute("SELECT state, amount_paid, amount_left FROM distributions")
     assert row == ("reclaimed", 25_000_000, 40_000_000)
+
+
+def test_the_path_to_preprod_ends_with_a_database_of_preprod(newcomer: Newcomer) -> None:
+    """Where Ogmios serves blocks of preprod (recorded ones); it is installed already."""
+    newcomer.serves("--replay", str(PREPROD), "--network", "preprod", "--port", "0")
+    section = [block for block in blocks(ROOT / "README.md") if block.heading == "Five minutes to preprod"]
+    commands = [line for block in section for line in block.lines if line.startswith("indexer ")]
+    assert len(commands) == 4
+    for line in commands:
+        newcomer.types(line, None, section)
+    (shown,) = [line for line in Path("config.toml").read_text().splitlines() if line.startswith("network = ")]
+    assert shown == 'network = "preprod"'
+    with closing(sqlite3.connect("data/indexer.sqlite")) as db:
+        assert db.execute("SELECT network FROM sync_status").fetchall() == [("preprod",)]
 
 
 def test_nothing_on_the_pages_that_are_walked_is_left_out() -> None:

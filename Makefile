@@ -22,7 +22,7 @@ NATS = $(shell command -v nats-server || echo $(CURDIR)/.tools/nats-server-$(NAT
 AIKEN_VERSION := 1.1.24
 AIKEN = $(shell aiken --version 2>/dev/null | grep -q '^aiken v$(AIKEN_VERSION)' && command -v aiken || echo $(CURDIR)/.tools/bin/aiken)
 
-.PHONY: help demo chaos deliveries test test-all test-clients test-backup test-nats lint bench bench-contract bench-milestones contracts check-contracts docs lock clean
+.PHONY: help demo chaos deliveries test test-all test-clients test-backup test-nats lint bench bench-contract bench-milestones bench-deliveries contracts check-contracts docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -103,6 +103,9 @@ bench-contract: $(READY)  ## what the contract costs at mainnet's parameters, in
 
 bench-milestones: $(READY)  ## what blocks and questions cost with 100, 1,000 and 10,000 distributions
 	@$(BIN)/python -m benchmarks.milestones
+
+bench-deliveries: $(READY)  ## what events cost while a sink is down, and how fast it is served after that
+	@$(BIN)/python -m benchmarks.deliveries
 
 contracts:  ## compile contracts/ into plutus.json (needs Rust 1.94 or newer, to install Aiken once: five minutes)
 	@$(MAKE) --no-print-directory $(AIKEN)

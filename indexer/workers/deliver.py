@@ -283,7 +283,7 @@ class Deliverer:
                 if desk.failures:
                     log.info("sink.recovered", sink=name, after_failures=desk.failures)
                 desk.failures = desk.rests_until_ms = 0
-            else:
+            elif now_ms >= desk.rests_until_ms or failed.after_s is not None:  # else others have failed just now
                 desk.failures += 1
                 rest_ms = wait_ms(desk.failures, delivery.LONGEST_REST_MS, self._jitter())
                 if failed.after_s is not None:

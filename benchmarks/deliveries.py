@@ -74,8 +74,8 @@ async def measure(folder: Path, sinks: int) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         median = sorted(writing)[len(writing) // 2] * 1000
         print(
-            f"{sinks} sinks: {BLOCKS * A_BLOCK:,} events in {sum(writing):.1f} s, a block of ten {median:.2f} ms by median; "
-            f"{waiting:,} wait; peak {peak} MiB"
+            f"{sinks} sinks: {BLOCKS * A_BLOCK:,} events, {sum(writing):.1f} s, a block of ten {median:.2f} ms "
+            f"by median; {waiting:,} wait; peak {peak} MiB"
         )
         if sinks:
             sink.up, ahead_ms, began = True, 3_600_000, time.monotonic()

@@ -56,8 +56,8 @@ def block(number: int, distributions: int) -> list[Event]:
 
 @pytest.mark.parametrize("distributions", [7, 3_000], ids=["few distributions", "many distributions"])
 async def test_a_backlog_is_asked_about_seldom_and_then_drained_in_order(distributions: int, tmp_path: Path) -> None:
-    """While the sink is down one message at a time finds out, once a minute in the end; of each distribution messages come
-    in their order. A second sink is served all along."""
+    """While the sink is down one message at a time finds out, once a minute in the end; of each distribution they
+    come in order. A second sink is served all along."""
     now_ms = GENESIS_MS + 10**9
     down, other = Switched(), Switched()
     other.up = True

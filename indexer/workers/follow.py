@@ -121,9 +121,8 @@ class Follower:
         """One session, from the intersection to its end."""
         self._heard = asyncio.get_running_loop().time()
         self._goal.begin()
-        network = await session.identify(self._network)
-        if network != self._network or self._standing.network != network:
-            await self._learn(network)
+        # Written down once the node turns out to know our chain, too: another one may have the same magic number.
+        self._network = await session.identify(self._network)
         first = self._standing.since is None
         remembered = await self._remembered(session)
         try:
@@ -158,12 +157,6 @@ class Follower:
             raise errors.RequestRefused("the node cannot tell its security parameter yet")
         return k
 
-    async def _learn(self, network: Network) -> None:
-        async with transaction(self._db):
-            await checkpoints.learn(self._db, network)
-        self._network = network
-        self._standing = replace(self._standing, network=network)
-
     async def _remembered(self, session: Session) -> tuple[Checkpoint, ...]:
         """The points to offer. On a database that has not started, the place that `since` names."""
         if self._standing.since is not None:
@@ -186,6 +179,8 @@ class Follower:
     async def _start_here(self, start: Checkpoint, tip: Tip | Origin) -> None:
         """The node agrees where to start: from now on that is where we stand, and what we watch."""
         async with transaction(self._db):
+            if self._standing.network != self._network:
+                await checkpoints.learn(self._db, self._network)
             if self._standing.since is None:
                 await checkpoints.begin(self._db, start)
                 await events.catch_up(self._db, start, tip)

@@ -114,7 +114,7 @@ def test_no_secret_leaves_the_file_that_it_is_kept_in(here: Town) -> None:
                 ("submit-release", distribution, "m2"),
                 ("init",),
                 ("deploy", "--signing-key", here.key(FUNDER), "--yes"),
-                ("attest", distribution, "m2", "--key", here.key(ORACLES[2]), "--yes"),
+                ("attest", distribution, "m2", "--key", here.key(ORACLES[2]), "--out", str(here.folder / "words.json")),
                 # What does not.
                 ("attest", distribution, "m2", "--key", here.key(FUNDER), "--yes"),
                 ("attest", distribution, "m2", "--key", open_to_all(here), "--yes"),

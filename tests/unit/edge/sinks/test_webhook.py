@@ -238,3 +238,17 @@ def test_what_is_no_secret_is_refused_without_telling_it(text: str, tmp_path: Pa
     with pytest.raises(FileUnusable) as refused:
         read_secret(path)
     assert "QUJD" not in str(refused.value)
+
+
+async def test_a_public_host_is_reached_at_the_address_its_name_stands_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here one that is called public for once; the receiver is asked by its name."""
+    monkeypatch.setattr("indexer.edge.sinks.reach.is_public", lambda _: True)
+    async with receiving() as receiver:
+        hook = webhook(
+            receiver.url.replace("127.0.0.1", "localhost"), secret_file(tmp_path, b"s" * 24), allow_private=False
+        )
+        await hook.send(MESSAGE)
+        await hook.close()
+    assert receiver.posts[0].headers["host"].startswith("localhost:")

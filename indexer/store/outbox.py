@@ -11,7 +11,18 @@ from typing import Any, Final
 
 from aiosqlite import Connection
 
-from indexer.domain.delivery import DeliveryState, Finality, Past, Since, Subject, Wants, begun, holds, owed
+from indexer.domain.delivery import (
+    LONGEST_WAIT_MS,
+    DeliveryState,
+    Finality,
+    Past,
+    Since,
+    Subject,
+    Wants,
+    begun,
+    holds,
+    owed,
+)
 from indexer.store.lists import listed
 
 Place = tuple[int, int]  # an event's slot and number
@@ -36,11 +47,15 @@ HANDED: Final = "DELETE FROM outbox WHERE event IN (SELECT value FROM json_each(
 PASTS: Final = """
     SELECT event_id, sink, turn, state, attempts FROM delivery
     WHERE event_id IN (SELECT value FROM json_each(?))"""
+REMEMBERED: Final = """
+    SELECT e.event_id, t.sink, t.turn, t.state, t.attempts, t.finality
+    FROM json_each(?) j JOIN event e ON e.event_id = j.value JOIN told t ON t.event = e.number"""
 CANCEL: Final = """
     UPDATE delivery SET state = 'cancelled', ended_ms = ?
     WHERE sink = ? AND event_id = ? AND turn < ? AND state = 'pending'"""
 ADD: Final = """
-    INSERT INTO delivery (sink, event_id, turn, lane, state, ready, height) VALUES (?, ?, ?, ?, 'pending', ?, ?)
+    INSERT INTO delivery (sink, event_id, turn, lane, state, ready, height, attempts, finality)
+    VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?)
     ON CONFLICT (sink, event_id, turn) DO UPDATE SET state = 'pending', next_attempt_ms = NULL, first_ms = NULL,
         ended_ms = NULL"""
 STIRS: Final = "SELECT EXISTS (SELECT 1 FROM outbox)"
@@ -68,7 +83,7 @@ DUE: Final = f"""
     )
     SELECT d.number, d.lane, d.looked, d.fits FROM (
         SELECT head.number, head.lane, head.looked,
-            coalesce(m.next_attempt_ms, 0) <= :now_ms
+            coalesce(m.next_attempt_ms, 0) NOT BETWEEN :now_ms + 1 AND :now_ms + {LONGEST_WAIT_MS}
             AND NOT EXISTS (SELECT 1 FROM json_each(:busy) WHERE value = head.lane)
             AND e.turns = m.turn AND e.gone = m.turn % 2
             AND (m.turn % 2 OR e.height IS NULL OR :depth = 0 OR e.height <= :height - :depth) AS fits
@@ -212,8 +227,13 @@ async def _tell(
     db: Connection, rows: list[Any], sinks: Mapping[str, tuple[Wants, Since]], now_ms: int, *, again: bool = False
 ) -> int:
     pasts: defaultdict[tuple[str, str], list[Past]] = defaultdict(list)
-    for event_id, sink, turn, state, attempts in await db.execute_fetchall(PASTS, (listed(row[1] for row in rows),)):
+    names = listed(row[1] for row in rows)
+    for event_id, sink, turn, state, attempts in await db.execute_fetchall(PASTS, (names,)):
         pasts[event_id, sink].append(Past(turn, DeliveryState(state), attempts))
+    deleted: dict[tuple[str, str, int], tuple[int, str]] = {}  # what is remembered of them: see `retention`
+    for event_id, sink, turn, state, attempts, finality in await db.execute_fetchall(REMEMBERED, (names,)):
+        pasts[event_id, sink].append(Past(turn, DeliveryState(state), attempts))
+        deleted[event_id, sink, turn] = attempts, finality
     cancelled: list[tuple[object, ...]] = []
     added: list[tuple[object, ...]] = []
     for number, event_id, kind, distribution_id, funder, slot, time_ms, height, turn in rows:
@@ -228,7 +248,8 @@ async def _tell(
             if for_it and ((again and holds(turn)) or (not there and owed(turn, past))):
                 ready = wants.finality is Finality.SEEN or height is None or not holds(turn)
                 lane = distribution_id or _NO_LANE
-                added.append((name, event_id, turn, lane, int(ready), None if ready else height))
+                was = deleted.get((event_id, name, turn), (0, None))
+                added.append((name, event_id, turn, lane, int(ready), None if ready else height, *was))
     if cancelled:
         await db.executemany(CANCEL, cancelled)
     if added:

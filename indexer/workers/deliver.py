@@ -19,6 +19,7 @@ from aiosqlite import Connection
 from indexer import errors
 from indexer.domain import delivery
 from indexer.domain.delivery import Since, Wants, given_up, wait_ms
+from indexer.domain.submission import rests
 from indexer.edge.sinks.message import Fault, Message, Sink, SinkFailed
 from indexer.errors import IndexerError
 from indexer.status import DeliveryStatus
@@ -68,7 +69,7 @@ class _Desk:
     rests_until_ms: int = 0
 
     def free(self, now_ms: int) -> int:
-        if now_ms < self.rests_until_ms:
+        if rests(self.rests_until_ms, now_ms):
             return 0
         return (1 if self.failures else self.post.sink.at_once) - len(self.busy)
 
@@ -237,7 +238,7 @@ class Deliverer:
                 task.add_done_callback(self._sending.discard)
             if more:
                 self.wake()
-        if now_ms >= self._counted_ms + COUNTED_EVERY_MS:
+        if not 0 <= now_ms - self._counted_ms < COUNTED_EVERY_MS:
             self._counted_ms = now_ms
             self._status.queued = dict.fromkeys(self._desks, (0, 0, 0)) | await outbox.queued(self._db)
 
@@ -283,12 +284,15 @@ class Deliverer:
                 if desk.failures:
                     log.info("sink.recovered", sink=name, after_failures=desk.failures)
                 desk.failures = desk.rests_until_ms = 0
-            elif now_ms >= desk.rests_until_ms or failed.after_s is not None:  # else others have failed just now
+            elif (
+                not rests(desk.rests_until_ms, now_ms) or failed.after_s is not None
+            ):  # else others have failed just now
                 desk.failures += 1
                 rest_ms = wait_ms(desk.failures, delivery.LONGEST_REST_MS, self._jitter())
                 if failed.after_s is not None:
                     rest_ms = max(rest_ms, int(failed.after_s * 1000))
-                desk.rests_until_ms = max(desk.rests_until_ms, now_ms + rest_ms)
+                known_ms = desk.rests_until_ms if rests(desk.rests_until_ms, now_ms) else 0
+                desk.rests_until_ms = max(known_ms, now_ms + rest_ms)
                 if desk.failures == 1:
                     log.warning("sink.failing", sink=name, reason=str(failed), hint=failed.hint)
         self._unwritten += self._outcomes

@@ -19,7 +19,7 @@ from indexer.chain.time import iso
 from indexer.domain import gates as gating
 from indexer.domain.gates import Gate, Stands
 from indexer.domain.judge import SPONSOR_ALL
-from indexer.domain.submission import UNDER_WAY, ReleaseState, Sight, behold
+from indexer.domain.submission import UNDER_WAY, ReleaseState, Sight, behold, rests
 from indexer.edge import pause
 from indexer.errors import SessionBroken
 from indexer.store import events, releases
@@ -153,7 +153,7 @@ class Keeper:
 
     def _ask_for_wallet(self) -> None:
         now_ms = self._at.now_ms()
-        if now_ms >= self._ask_ms:
+        if not rests(self._ask_ms, now_ms):
             self._ask_ms = now_ms + self._ask_after_ms
             self._ask_after_ms = min(2 * self._ask_after_ms, WALLET_ASKED_AT_LEAST_EVERY_MS)
             self._read_wallet()

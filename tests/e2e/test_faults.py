@@ -1,5 +1,6 @@
 """Everything that can go wrong between us and Ogmios: a named error or a reconnect, and never a wrong row."""
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -242,6 +243,26 @@ async def test_a_full_disk_is_named_and_what_is_committed_stays(tmp_path: Path) 
             connect = partial(edge.session, ogmios.url, {}, 5.0)
             with pytest.raises(errors.DatabaseUnusable, match="full"):
                 await Follower(db, connect, KNOWN["preview"], WATCHED, until="tip", pace=IMPATIENT).run()
+        await follow(path, ogmios.port, WATCHED)
+    assert replayed(CHAIN, WATCHES) == outputs(path)
+
+
+async def test_a_database_that_becomes_read_only_on_the_way_is_named_and_what_is_committed_stays(
+    tmp_path: Path,
+) -> None:
+    """As when the system, after an error of a disk, lets nobody write to it; later it does."""
+    path = tmp_path / "db.sqlite"
+    async with FakeOgmios(CHAIN, hidden=40) as ogmios:
+        async with opened(path) as db:
+            connect = partial(edge.session, ogmios.url, {}, 5.0)
+            follower = Follower(db, connect, KNOWN["preview"], WATCHED, pace=IMPATIENT)
+            task = asyncio.create_task(follower.run())
+            await until(lambda: follower.status.cursor == place_of(CHAIN[:-40]))
+            await db.execute("PRAGMA query_only = ON")
+            ogmios.reveal()
+            with pytest.raises(errors.DatabaseUnusable, match="readonly"):
+                await task
+        assert replayed(CHAIN[:-40], WATCHES) == outputs(path)
         await follow(path, ogmios.port, WATCHED)
     assert replayed(CHAIN, WATCHES) == outputs(path)
 

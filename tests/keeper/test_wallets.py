@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from indexer.workers.adopt import Adopt
 from tests.contract.terms import Asset, Reference
 from tests.contract.tree import Array
 from tests.support.following import select
@@ -125,6 +126,40 @@ async def test_coins_from_before_the_history_are_read_once_and_spent(tmp_path: P
                 await it.block()
             assert it.states()[-1] == "in_block"
             assert it.status.balance == it.wealth
+
+
+class Off(House):
+    """A house whose clock is off."""
+
+    off_ms = 0
+
+    @property
+    def now_ms(self) -> int:
+        return super().now_ms + self.off_ms
+
+
+async def test_a_clock_that_is_set_back_does_not_keep_the_wallet_from_being_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five hours back, between two times that it is asked for; the node has not answered so far."""
+
+    async def unanswered(_adopt: Adopt, _at: object) -> bool:
+        return False
+
+    monkeypatch.setattr(Adopt, "__call__", unanswered)
+    asked: list[int] = []
+    async with grounds() as (yard, server):
+        yard.pay(NEW.address, 500 * ADA)
+        async with House(yard, server, tmp_path).opened():
+            await due(yard)
+        it = Off(yard, server, tmp_path, wallet=NEW)
+        async with it.opened():
+            assert it.keeper is not None
+            it.keeper._read_wallet = lambda: asked.append(it.off_ms)
+            for off_ms in (0, 1_000, -5 * 3_600_000, -5 * 3_600_000 + 1_000):
+                it.off_ms = off_ms
+                await it.keeper.round()
+    assert asked == [0, -5 * 3_600_000]
 
 
 def give_tokens(yard: Yard, kinds: int, lovelace: int = 60 * ADA) -> None:

@@ -114,16 +114,17 @@ def _give_back(
     # Done before, the output is not there: that says it better.
     built = asyncio.run(prepare(config, means, contract, wanted, make, again=True))
     output = coins[0].output
-    title = f"Take back {ada(output.lovelace)} ada{', with tokens,' if output.assets else ''} out of {reference}"
+    tokens = tuple(
+        Asset(policy=policy.hex(), name=name.hex(), amount=quantity)
+        for policy, name, quantity in output.assets
+        if policy != contract.policy_id  # which is burnt
+    )
+    title = f"Take back {ada(output.lovelace)} ada{', with tokens,' if tokens else ''} out of {reference}"
     made = conclude(config, means, built, wanted, title)
     return GaveBack(
         reference=str(reference),
         distribution_id=None if distribution_id is None else distribution_id.hex(),
         lovelace=output.lovelace,
-        assets=tuple(
-            Asset(policy=policy.hex(), name=name.hex(), amount=quantity)
-            for policy, name, quantity in output.assets
-            if policy != contract.policy_id
-        ),
+        assets=tokens,
         transaction=made,
     )

@@ -245,8 +245,10 @@ class Deliverer:
     async def _something_is_due(self, now_ms: int) -> bool:
         for desk in self._desks.values():
             reach = await outbox.reach(self._db, desk.post.wants.finality)
-            if await outbox.ripe(self._db, desk.post.name, reach) or (await self._look(desk, now_ms)).numbers:
+            look = await self._look(desk, now_ms)
+            if look.numbers or await outbox.ripe(self._db, desk.post.name, reach):
                 return True
+            desk.after = look.after or ""  # behind lanes that all have to wait, others may not have to
         return False
 
     async def _look(self, desk: _Desk, now_ms: int) -> Look:
@@ -257,7 +259,7 @@ class Deliverer:
         name = desk.post.name
         reach = await outbox.reach(self._db, desk.post.wants.finality)
         look = await outbox.due(self._db, name, now_ms, reach, desk.busy, desk.after, free)
-        if not look.numbers and desk.after:  # from the first lane on, then
+        if not look.numbers and look.after is None and desk.after:  # from the first lane on, then
             look = await outbox.due(self._db, name, now_ms, reach, desk.busy, "", free)
         return look
 

@@ -44,7 +44,6 @@ WALLET_ASKED_AT_LEAST_EVERY_MS: Final = 3_600_000
 _BLIND: Final = frozenset({Gate.CAUGHT_UP, Gate.NO_ROLLBACK})  # too little is known to conclude anything
 _TOLD_BY_THE_NODE: Final = frozenset({Gate.PROTOCOL, Gate.COLLATERAL})  # known once it was asked
 _NOTHING_IS_SENT: Final = _BLIND | {Gate.NOT_PAUSED}
-_QUIET: Final = frozenset({Gate.ENABLED})  # somebody's decision, which nobody needs to be told of
 
 
 class Keeper:
@@ -138,14 +137,14 @@ class Keeper:
                         self._rests = (where, due), self._at.now_ms() + NODE_ASKED_AFTER_MS
             except SessionBroken as error:
                 self._at.node_trouble = str(error)
-                if due:
+                if due and Gate.ENABLED not in names:
                     others = [each for each in shut if each.gate is not Gate.NODE]
                     await self._held([*others, Stands(Gate.NODE, False, str(error))], where)
                 raise
         if rests:
             shut = shut or self._found_shut
         self._found_shut = shut
-        if due:
+        if due and Gate.ENABLED not in names:
             await self._held(shut, where)
         else:
             self._shut_since.clear()
@@ -171,7 +170,8 @@ class Keeper:
         return not {SPONSOR_ALL, due.distribution_id, due.funder}.isdisjoint(self._at.rules.sponsors)
 
     async def _held(self, shut: list[Stands], where: Position) -> None:
-        """Gates hold something that is due: after a while, people are told."""
+        """Gates hold something that is due: after a while, people are told. Not where the keeper is off: that was decided
+        by somebody, who may have no wallet at all."""
         now_ms = self._at.now_ms()
         self._shut_since = {each.gate: self._shut_since.get(each.gate, now_ms) for each in shut}
         self._told = {(kind, onset) for kind, onset in self._told if onset in self._shut_since.values()}
@@ -180,7 +180,7 @@ class Keeper:
             data = {"gate": str(each.gate), "reason": each.reason}
             if each.gate is Gate.RESERVE:
                 await self._tell("wallet.low", onset, where, data)
-            if each.gate not in _QUIET and now_ms >= onset + gating.HELD_TOO_LONG_MS:
+            if now_ms >= onset + gating.HELD_TOO_LONG_MS:
                 await self._tell("keeper.paused", onset, where, data)
 
     async def _tell(self, kind: str, onset: int, where: Position, data: dict[str, str]) -> None:

@@ -60,6 +60,20 @@ async def test_a_wallet_that_does_not_suffice_is_said_and_recovers_by_itself_whe
             assert shut(it) == []
 
 
+async def test_where_the_keeper_is_off_nobody_is_told_of_a_wallet_that_is_not_needed(tmp_path: Path) -> None:
+    """Something is due, for whoever releases it; this daemon only follows the chain."""
+    async with grounds() as (yard, server):
+        await due(yard)
+        it = House(yard, server, tmp_path, wallet=NEW, rules=replace(RULES, enabled=False))
+        async with it.opened():
+            await it.round()
+            yard.skip(601)
+            await it.round()
+            assert {"collateral", "enabled", "reserve"} <= set(shut(it))
+            assert it.events("milestone.%") == ["milestone.quorum_met"]
+            assert it.events("wallet.%") + it.events("keeper.%") == []
+
+
 async def test_one_large_coin_is_split_before_anything_is_due(tmp_path: Path) -> None:
     async with grounds() as (yard, server):
         yard.pay(NEW.address, 1_000 * ADA)

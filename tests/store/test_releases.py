@@ -2,7 +2,6 @@
 touches it."""
 
 import json
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from indexer.chain.parameters import Units
 from indexer.chain.point import ORIGIN, Checkpoint, Point
 from indexer.domain.submission import Landed, NotHeld, ReleaseState, Spent, Unspent
 from indexer.store import checkpoints, coins, events, goback, milestones, releases
-from indexer.store.db import migrations, opened, schema_version
+from indexer.store.db import opened
 from indexer.store.releases import Journaled, Release
 from tests.support.following import select
 
@@ -392,28 +391,3 @@ async def test_no_block_takes_back_what_came_about_here(db: Connection, tmp_path
     await events.settle(db, 121)
     found = select(tmp_path / "db.sqlite", "SELECT event_id, finality FROM events")
     assert found == [{"event_id": "e1", "finality": "final"}]
-
-
-async def test_a_database_without_a_journal_gets_one_and_keeps_what_it_has(tmp_path: Path) -> None:
-    """As the second schema left it."""
-    path = tmp_path / "db.sqlite"
-    old = sqlite3.connect(path)
-    for migration in migrations()[:2]:
-        old.executescript(migration)
-    old.execute("INSERT INTO chain (only_row, magic, network) VALUES (1, 2, 'preview')")
-    old.execute("INSERT INTO event (event_id, type, origin, slot, data) VALUES ('e', 'wallet.low', 'daemon', 1, '{}')")
-    old.execute(
-        """INSERT INTO output (transaction_id, output_index, address, payment_credential, credential_kind, lovelace,
-            assets, created_slot, created_block) VALUES (?, 0, 'addr', ?, 'key', 5000000, '{}', 1, 'b')""",
-        ("ab" * 32, "07" * 28),
-    )
-    old.execute("PRAGMA user_version = 2")
-    old.commit()
-    old.close()
-    async with opened(path) as db:
-        assert await schema_version(db) == len(migrations())
-        assert [coin.output.lovelace for coin in await coins.at(db, b"\x07" * 28, 9)] == [5_000_000]
-        await releases.begin(db, wanted(), 60, "quorum met")
-    assert select(path, "SELECT schema_version FROM sync_status") == [{"schema_version": len(migrations())}]
-    assert [row["event_id"] for row in select(path, "SELECT event_id FROM events")] == ["e"]
-    assert [row["state"] for row in select(path, "SELECT state FROM releases")] == ["intended"]

@@ -170,8 +170,8 @@ class Keeper:
         return not {SPONSOR_ALL, due.distribution_id, due.funder}.isdisjoint(self._at.rules.sponsors)
 
     async def _held(self, shut: list[Stands], where: Position) -> None:
-        """Gates hold something that is due: after a while, people are told. Not where the keeper is off: that was decided
-        by somebody, who may have no wallet at all."""
+        """Gates hold something that is due: after a while, people are told. Not where the keeper is off:
+        that was decided by somebody, who may have no wallet at all."""
         now_ms = self._at.now_ms()
         self._shut_since = {each.gate: self._shut_since.get(each.gate, now_ms) for each in shut}
         self._told = {(kind, onset) for kind, onset in self._told if onset in self._shut_since.values()}

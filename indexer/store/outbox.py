@@ -33,10 +33,15 @@ _TIME: Final = """(
     SELECT start_ms + (e.slot - start_slot) * slot_ms FROM era
     WHERE start_slot <= e.slot ORDER BY start_slot DESC LIMIT 1
 )"""
+# While the chain is read again, the distribution may be missing for now; what was told of its creation is not.
+_FUNDED: Final = """
+    SELECT c.data ->> '$.funder' FROM event c INDEXED BY event_of_distribution
+    WHERE c.distribution_id = e.distribution_id AND c.type = 'distribution.created' ORDER BY c.slot LIMIT 1"""
 _SUBJECT: Final = f"""
     SELECT e.number, e.event_id, e.type, e.distribution_id, coalesce(
         (SELECT funder FROM distribution d WHERE d.distribution_id = e.distribution_id),
-        e.data ->> '$.funder'
+        e.data ->> '$.funder',
+        ({_FUNDED})
     ), e.slot, {_TIME}, e.height, e.turns
     FROM event e"""  # noqa: S608 -- constants
 CHANGED: Final = f"{_SUBJECT} JOIN outbox o ON o.event = e.number ORDER BY o.number LIMIT ?"

@@ -168,17 +168,21 @@ class Deliverer:
                 since = post.since or (old.since if old is not None else Since(ms=now_ms))
                 full = await outbox.enlist(self._db, post.name, since)
                 self._desks[post.name] = _Desk(post, full)
-            while await outbox.hand_out(self._db, self.sinks, now_ms):
+            behind = {
+                name
+                for name, desk in self._desks.items()
+                if name not in before or not before[name].configured or before[name].since != desk.since
+            }
+            # Those that make up come to what changed last in its turn, behind what they missed.
+            others = {name: wanted for name, wanted in self.sinks.items() if name not in behind}
+            while await outbox.hand_out(self._db, others, now_ms):
                 pass
-            for name, desk in self._desks.items():
-                old = before.get(name)
-                if old is None or not old.configured or old.since != desk.since:
-                    log.info("sink.new" if old is None else "sink.makes_up", sink=name)
-                    after: outbox.Place | None = outbox.FIRST
-                    while after is not None:
-                        _, after = await outbox.make_up(
-                            self._db, name, desk.post.wants, desk.since, now_ms, after=after
-                        )
+            for name in sorted(behind):
+                desk = self._desks[name]
+                log.info("sink.makes_up" if name in before else "sink.new", sink=name)
+                after: outbox.Place | None = outbox.FIRST
+                while after is not None:
+                    _, after = await outbox.make_up(self._db, name, desk.post.wants, desk.since, now_ms, after=after)
             await outbox.retire(self._db, self._desks)
         for name in before.keys() - self._desks.keys():
             if before[name].configured:

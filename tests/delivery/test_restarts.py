@@ -1,0 +1,87 @@
+"""What lies between two runs of the daemon: configurations that change, a projection that is dropped."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiosqlite import Connection
+
+from indexer.domain.delivery import Since, Wants
+from indexer.domain.events import Event
+from indexer.edge.sinks.message import Message
+from indexer.status import DeliveryStatus
+from indexer.store import checkpoints, events, goback
+from indexer.store.db import opened, transaction
+from indexer.workers.deliver import Deliverer, Post
+from tests.delivery.world import DISTRIBUTIONS, FUNDERS, GENESIS_MS, NETWORK, promised
+
+DISTRIBUTION = DISTRIBUTIONS[0]
+FUNDER = FUNDERS[DISTRIBUTION]
+
+
+class Keeps:
+    """A receiver that keeps what it gets."""
+
+    at_once = 4
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+
+    async def send(self, message: Message) -> None:
+        self.got.append(message.id)
+
+    async def close(self) -> None:
+        pass
+
+
+def event(number: int, kind: str = "milestone.released") -> Event:
+    data = {"funder": FUNDER} if kind == "distribution.created" else {"amount": 1}
+    return Event(f"{number:032x}", kind, DISTRIBUTION, None, number, number, False, data)
+
+
+async def store(db: Connection, *found: Event) -> None:
+    async with transaction(db):
+        await events.reconcile(db, [], found, whole=False)
+
+
+async def run(db: Connection, posts: Sequence[Post], rounds: int = 10) -> None:
+    """A daemon's life; without rounds one that dies as soon as it has opened."""
+    deliverer = Deliverer(db, "devnet", posts, lambda: GENESIS_MS, DeliveryStatus(), lambda: 0.0)
+    await deliverer.open()
+    for _ in range(rounds):
+        await deliverer.step()
+        await asyncio.sleep(0)
+    await deliverer.close()
+
+
+async def test_a_sink_that_is_back_hears_in_order_also_of_what_came_last(tmp_path: Path) -> None:
+    """What came just before the daemon stopped had been handed to nobody yet."""
+    sink = Keeps()
+    post = Post("one", sink, Wants(everything=True), Since())
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, NETWORK)
+        await run(db, [post])
+        await run(db, [], rounds=0)
+        await store(db, event(1), event(2))
+        await run(db, [], rounds=1)
+        await store(db, event(3))
+        await run(db, [post])
+    assert sink.got == [f"{number:032x}.0" for number in (1, 2, 3)]
+
+
+async def test_the_sink_of_a_funder_misses_nothing_when_the_projection_is_dropped(tmp_path: Path) -> None:
+    """An event came just before the daemon stopped; then `indexer rebuild` dropped the distribution that says whose it
+    is. The event comes back as it was, when the chain is read again."""
+    sink = Keeps()
+    post = Post("one", sink, Wants(funders=frozenset({FUNDER})), Since())
+    created, released = event(1, "distribution.created"), event(2)
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, NETWORK)
+        await promised(db)
+        await run(db, [post])
+        await store(db, created, released)
+        await goback.rebuild(db)
+        await run(db, [post], rounds=0)
+        await store(db, created, released)
+        await run(db, [post])
+    assert sink.got == [f"{number:032x}.0" for number in (1, 2)]

@@ -99,6 +99,7 @@ class Webhook:
         if secrets:
             headers["webhook-signature"] = signature(secrets, message.id, timestamp_s, body)
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        answer: httpcore.Response | None = None
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
@@ -112,9 +113,13 @@ class Webhook:
         except Private as error:
             raise SinkFailed(str(error), Fault.SINK) from error
         except TimeoutError as error:
-            raise SinkFailed(f"no answer within {self._timeout_s:g} s", Fault.SINK) from error
+            if answer is None:  # else the status was said; so below
+                raise SinkFailed(f"no answer within {self._timeout_s:g} s", Fault.SINK) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
-            raise SinkFailed(f"cannot reach {self._host}: {error or type(error).__name__}", Fault.SINK) from error
+            if answer is None:
+                reason = str(error) or type(error).__name__
+                raise SinkFailed(f"cannot reach {self._host}: {reason}", Fault.SINK) from error
+        assert answer is not None
         _judge(answer.status, dict(answer.headers))
 
     async def close(self) -> None:

@@ -203,6 +203,24 @@ async def test_of_an_answer_that_does_not_end_enough_is_known(tmp_path: Path) ->
         await hook.close()
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param(b"content-length: 10\r\n\r\nhalf", id="never"),
+        pytest.param(b"transfer-encoding: chunked\r\n\r\nnonsense\r\n", id="as nobody can read"),
+    ],
+)
+async def test_who_says_2xx_in_time_has_it_however_the_answer_goes_on(rest: bytes, tmp_path: Path) -> None:
+    """Or it would be sent for three days, and be a dead letter then. Likewise for what is not 2xx."""
+    async with receiving(b"HTTP/1.1 200 OK\r\n" + rest) as receiver:
+        hook = webhook(receiver.url, secret_file(tmp_path, b"s" * 24), timeout_s=0.5)
+        await hook.send(MESSAGE)
+        await hook.close()
+        receiver.says = b"HTTP/1.1 400 Bad\r\n" + rest
+        failed = await failing(webhook(receiver.url, secret_file(tmp_path, b"s" * 24), timeout_s=0.5))
+    assert str(failed) == "answers 400"
+
+
 async def test_nobody_is_reached_at_a_private_address_unless_that_is_allowed(tmp_path: Path) -> None:
     """Neither by its number nor by a name that stands for it."""
     async with receiving() as receiver:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import httpcore
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_GIVEN_OUT: Final = ipaddress.ip_network("2000::/3")  # all that there is of IPv6; the rest has long had other uses
 
 
 class Private(Exception):
@@ -74,4 +75,6 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
     if inner is not None:
         return is_public(str(inner))
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed not in _GIVEN_OUT:
+        return False
     return parsed.is_global and not parsed.is_multicast

@@ -15,11 +15,12 @@ from indexer.edge.sinks.reach import Private, PublicOnly, is_public
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
         "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1",
         "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2001:db8::1", "192.0.2.1",
+        "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "fec0::1",
     ],
 )  # fmt: skip
 def test_what_is_not_of_the_public_internet_is_not_reached(address: str) -> None:
-    """Loopback, private and shared networks, link-local (where clouds keep their keys), multicast, documentation, and
-    IPv6 that only wraps one of them."""
+    """Loopback, private and shared networks, link-local (where clouds keep their keys), multicast, documentation,
+    IPv6 that only wraps one of them, also in ways that are out of use, and networks of a site as they once were."""
     assert not is_public(address)
 
 

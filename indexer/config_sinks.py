@@ -56,6 +56,8 @@ class SinkSection(BaseModel):
                 good, parts = False, urlsplit("")
             if not good or any(not c.isprintable() or c.isspace() for c in url):
                 raise ValueError("give a URL that names a host")  # without repeating it: it may hold a secret
+            if not url.isascii():
+                raise ValueError("write a URL in ASCII: the host as xn--…, other letters as %C3%A9 and the like")
             if parts.username is not None or parts.fragment:
                 raise ValueError("leave out user, password and fragment: the receiver knows us by our signature")
         return url

@@ -59,7 +59,7 @@ class Stream:
             reason = f"no stream takes in {self._subject}.>: nats stream add"
             raise SinkFailed(reason, Fault.SINK) from error
         except (self._nats.errors.Error, OSError, ValueError) as error:
-            raise SinkFailed(f"NATS: {error or type(error).__name__}", Fault.SINK) from error
+            raise SinkFailed(f"NATS: {str(error) or type(error).__name__}", Fault.SINK) from error
 
     async def _connected(self) -> "Client":
         async with self._connecting:

@@ -1,8 +1,8 @@
 """Secrets stay where they are: a daemon and commands do all they can, then everything they wrote is searched.
 
-Keys, the headers of a hosted Ogmios, and user, password and query of its URL are in the files that the operator keeps
-them in, and nowhere else: not in logs, answers, errors, metrics, requests, the database, or what systemd is told. The
-same run shows that nothing it wrote can be read by others.
+Keys, the headers of a hosted Ogmios, user, password and query of its URL, the URLs of a heartbeat and a webhook and the
+secret that signs for it are in the files that the operator keeps them in, and nowhere else: not in logs, answers, errors,
+metrics, requests, the database, or what systemd is told. The same run shows that nothing it wrote can be read by others.
 """
 
 import base64
@@ -28,6 +28,9 @@ from tests.support.town import ADA, Somebody, Town, town
 TOKEN: Final = "t0ken-of-a-h0sted-0gmios"
 PASSWORD: Final = "hunter2-hunter2"
 QUERY: Final = "query-key-31337"
+BEAT: Final = "t0ken-of-a-heartbeat"
+HOOK: Final = "t0ken-of-a-webhook"
+WEBHOOK: Final = b"what a webhook is signed with"
 STRANGER: Final = Somebody("somebody whose file is open to all")
 
 
@@ -42,7 +45,7 @@ def forms(secret: bytes) -> Iterator[bytes]:
 
 
 KEYS: Final = {who.name: bytes(who.key) for who in (FUNDER, KEEPER, STRANGER, *ORACLES)}
-SECRETS: Final = KEYS | {name: name.encode() for name in (TOKEN, PASSWORD, QUERY)}
+SECRETS: Final = KEYS | {name: name.encode() for name in (TOKEN, PASSWORD, QUERY, BEAT, HOOK)} | {"webhook": WEBHOOK}
 
 
 def found(text: bytes) -> set[str]:
@@ -65,6 +68,12 @@ def here(tmp_path: Path) -> Iterator[Town]:
         text = text.replace(url, f"{url.replace('//', f'//operator:{PASSWORD}@')}/?key={QUERY}")
         text = text.replace("[ogmios]\n", f'[ogmios]\nheaders_file = "{headers}"\n')
         text += f'[keeper]\nenabled = true\nsigning_key = "{place.key(KEEPER)}"\n'
+        text += f'[heartbeat]\nurl = "http://127.0.0.1:9/{BEAT}"\ninterval_s = 1\n'
+        text += f'[[sink]]\nname = "billing"\nkind = "webhook"\nurl = "http://127.0.0.1:9/{HOOK}?{HOOK}"\n'
+        text += 'secret_files = ["webhook.secret"]\nallow_private = true\ndistributions = "all"\n'
+        secret = place.folder / "webhook.secret"
+        secret.touch(mode=0o600)
+        secret.write_text(f"whsec_{base64.b64encode(WEBHOOK).decode()}\n")
         text += '[logging]\nformat = "json"\nlevel = "debug"\n'
         place.config.write_text(text)
         yield place
@@ -72,7 +81,13 @@ def here(tmp_path: Path) -> Iterator[Town]:
 
 def kept(here: Town) -> set[Path]:
     """The files that secrets are kept in."""
-    return {here.config, here.folder / "ogmios.headers", *here.folder.glob("*.skey"), here.folder / "broken"}
+    return {
+        here.config,
+        here.folder / "ogmios.headers",
+        here.folder / "webhook.secret",
+        *here.folder.glob("*.skey"),
+        here.folder / "broken",
+    }
 
 
 def test_no_secret_leaves_the_file_that_it_is_kept_in(here: Town) -> None:
@@ -113,6 +128,8 @@ def test_no_secret_leaves_the_file_that_it_is_kept_in(here: Town) -> None:
                 ("releases",),
                 ("submit-release", distribution, "m2"),
                 ("init",),
+                ("sinks", "test"),
+                ("deliveries",),
                 ("deploy", "--signing-key", here.key(FUNDER), "--yes"),
                 ("attest", distribution, "m2", "--key", here.key(ORACLES[2]), "--out", str(here.folder / "words.json")),
                 # What does not.

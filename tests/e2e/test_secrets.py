@@ -1,8 +1,9 @@
 """Secrets stay where they are: a daemon and commands do all they can, then everything they wrote is searched.
 
 Keys, the headers of a hosted Ogmios, user, password and query of its URL, the URLs of a heartbeat and a webhook and the
-secret that signs for it are in the files that the operator keeps them in, and nowhere else: not in logs, answers, errors,
-metrics, requests, the database, or what systemd is told. The same run shows that nothing it wrote can be read by others.
+secret that signs for it are in the files that the operator keeps them in, and nowhere else: not in logs, answers,
+errors, metrics, requests, the database, or what systemd is told. The same run shows that nothing it wrote can be read
+by others.
 """
 
 import base64

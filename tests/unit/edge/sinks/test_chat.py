@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +74,56 @@ async def test_what_the_chain_takes_back_is_said_to_be(tmp_path: Path) -> None:
 async def test_a_service_that_does_not_take_it_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(SinkFailed, match="could not deliver"):
         await sent(tmp_path, sample("preprod", "2026-01-31T12:00:00Z", "ab" * 16), "500 No")
+
+
+@asynccontextmanager
+async def dripping() -> AsyncIterator[str]:
+    """A service whose answer comes byte by byte, without an end: no time limit of a read is ever reached."""
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n")
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        except ConnectionError:
+            writer.close()
+        except asyncio.CancelledError:  # the test is over
+            writer.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"json://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
+async def test_a_service_that_never_ends_holds_up_nobody_who_stops(tmp_path: Path) -> None:
+    """One message is with it at most; others fail at once, so that no threads gather. The process ends all the same."""
+    code = """
+import asyncio, pathlib, sys, threading
+from indexer.edge.sinks.chat import Chat
+from indexer.edge.sinks.message import SinkFailed, sample
+async def main():
+    chat = Chat(pathlib.Path(sys.argv[1]), timeout_s=0.3)
+    for _ in range(4):
+        try:
+            await chat.send(sample("preprod", "2026-01-31T12:00:00Z", "ab" * 16))
+        except SinkFailed as failed:
+            print(failed, threading.active_count(), flush=True)
+asyncio.run(main())
+"""
+    async with dripping() as url, asyncio.timeout(30):
+        arguments = (sys.executable, "-W", "ignore", "-c", code, str(url_file(tmp_path, url)))
+        process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
+        try:
+            said, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert said.decode().splitlines() == [
+        "no answer within 0.3 s 2",
+        *["the service still holds an earlier message 2"] * 3,
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "json://a\njson://b\n", "no-such-service://x", "json://a, json://b"])

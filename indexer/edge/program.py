@@ -51,6 +51,7 @@ async def run(
         )
     except (OSError, ValueError) as error:
         raise ProgramFailed(f"cannot be started: {error}") from error
+    has_ended = False
     try:
         async with asyncio.timeout(time_limit_s):
             assert process.stdin is not None
@@ -65,11 +66,13 @@ async def run(
                 output = (output + more)[:most_bytes]
                 if is_cut and not to_its_end:
                     return Ran(-1, output, is_cut)
-            return Ran(await process.wait(), output, is_cut)
+            code = await process.wait()
+            has_ended = True
+            return Ran(code, output, is_cut)
     except TimeoutError as error:
         raise ProgramFailed(f"did not answer within {time_limit_s:g} s") from error
     finally:
-        if process.returncode is None:
+        if not has_ended:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # with whatever it started
+                os.killpg(process.pid, signal.SIGKILL)  # with whatever it started, which may have outlived it
             await process.wait()

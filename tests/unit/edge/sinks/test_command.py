@@ -2,11 +2,13 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from indexer.edge.sinks.command import Exec
 from indexer.edge.sinks.message import Fault, SinkFailed, sample
+from tests.support.following import until
 
 MESSAGE = sample("preprod", "2026-01-31T12:00:00Z", "ab" * 16)
 
@@ -45,6 +47,24 @@ async def test_with_exit_code_75_it_asks_for_patience_with_everything() -> None:
 async def test_one_that_takes_too_long_is_ended_with_whatever_it_started() -> None:
     failed = await failing("import subprocess; subprocess.run(['sleep', '600'])", timeout_s=0.3)
     assert str(failed) == "the command did not answer within 0.3 s"
+
+
+async def test_what_outlives_it_and_keeps_its_output_open_is_ended_too(tmp_path: Path) -> None:
+    """Each further attempt would leave one more behind."""
+    started = tmp_path / "pid"
+    code = f"""import pathlib, subprocess
+pathlib.Path({str(started)!r}).write_text(str(subprocess.Popen(["sleep", "600"]).pid))"""
+    failed = await failing(code, timeout_s=2.0)
+    assert str(failed) == "the command did not answer within 2 s"
+    await until(lambda: not _lives(int(started.read_text())))
+
+
+def _lives(pid: int) -> bool:
+    """Not if it only waits for somebody to ask how it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 async def test_one_that_is_not_there_is_no_fault_of_the_message() -> None:

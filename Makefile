@@ -22,7 +22,7 @@ NATS = $(shell command -v nats-server || echo $(CURDIR)/.tools/nats-server-$(NAT
 AIKEN_VERSION := 1.1.24
 AIKEN = $(shell aiken --version 2>/dev/null | grep -q '^aiken v$(AIKEN_VERSION)' && command -v aiken || echo $(CURDIR)/.tools/bin/aiken)
 
-.PHONY: help demo chaos deliveries test test-all test-clients test-backup test-nats lint bench bench-contract bench-milestones bench-deliveries contracts check-contracts docs lock clean
+.PHONY: help demo chaos deliveries soak test test-all test-clients test-backup test-nats lint bench bench-contract bench-milestones bench-deliveries contracts check-contracts docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -45,6 +45,10 @@ chaos: $(READY)  ## keepers in COUNT random worlds from SEED on, where everythin
 
 deliveries: $(READY)  ## receivers in COUNT random worlds from SEED on, where sinks fail, forks undo and the daemon dies
 	@$(BIN)/python -m tests.delivery --seed $(SEED) --count $(COUNT)
+
+MINUTES ?= 30
+soak: $(READY)  ## a daemon for MINUTES, with forks, restarts, a slow reader, a sink that fails: does anything of it grow?
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) --seed $(SEED)
 
 test: lint  ## ruff, mypy --strict and every test that takes less than a few minutes
 	@$(BIN)/pytest -n auto --dist loadfile -m "not slow and not clients and not promtool"

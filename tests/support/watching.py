@@ -22,7 +22,7 @@ class Watched:
     """A daemon that runs: where it answers, and what it logs, in whatever order."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._logged: list[dict[str, Any]] = []
+        self.logged: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, args=(process,))
         self._reader.start()
         self.url = ""
@@ -33,12 +33,12 @@ class Watched:
 
     def _read(self, process: "subprocess.Popen[str]") -> None:
         assert process.stderr is not None
-        self._logged.extend(json.loads(line) for line in process.stderr)
+        self.logged.extend(json.loads(line) for line in process.stderr)
 
     def logs(self, event: str) -> dict[str, Any]:
         """The first line of that event; it is waited for."""
-        until(lambda: any(each["event"] == event for each in self._logged), 60)
-        return next(each for each in self._logged if each["event"] == event)
+        until(lambda: any(each["event"] == event for each in self.logged), 60)
+        return next(each for each in self.logged if each["event"] == event)
 
     def ended(self) -> None:
         """Its log is read to the end."""

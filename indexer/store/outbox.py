@@ -248,9 +248,9 @@ async def _tell(
             if past:
                 cancelled.append((now_ms, name, event_id, turn))
             there = any(each.turn == turn and each.state is not DeliveryState.CANCELLED for each in past)
-            told_before = begun(past) is not None
-            for_it = told_before or (wants.includes(subject) and since.includes(subject))
-            if for_it and ((again and holds(turn)) or (not there and owed(turn, past))):
+            wanted = wants.includes(subject) and since.includes(subject)
+            for_it = wanted or begun(past) is not None
+            if (again and wanted and holds(turn)) or (for_it and not there and owed(turn, past)):
                 ready = wants.finality is Finality.SEEN or height is None or not holds(turn)
                 lane = distribution_id or _NO_LANE
                 was = deleted.get((event_id, name, turn), (0, None))

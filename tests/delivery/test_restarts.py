@@ -1,4 +1,5 @@
-"""What lies between two runs of the daemon: configurations that change, a projection that is dropped."""
+"""What lies between two runs of the daemon: configurations that change, a projection that is dropped; and history that
+is sent on purpose."""
 
 import asyncio
 from collections.abc import Sequence
@@ -48,10 +49,14 @@ async def run(db: Connection, posts: Sequence[Post], rounds: int = 10) -> None:
     """A daemon's life; without rounds one that dies as soon as it has opened."""
     deliverer = Deliverer(db, "devnet", posts, lambda: GENESIS_MS, DeliveryStatus(), lambda: 0.0)
     await deliverer.open()
+    await work(deliverer, rounds)
+    await deliverer.close()
+
+
+async def work(deliverer: Deliverer, rounds: int = 10) -> None:
     for _ in range(rounds):
         await deliverer.step()
         await asyncio.sleep(0)
-    await deliverer.close()
 
 
 async def test_a_sink_that_is_back_hears_in_order_also_of_what_came_last(tmp_path: Path) -> None:
@@ -85,3 +90,26 @@ async def test_the_sink_of_a_funder_misses_nothing_when_the_projection_is_droppe
         await store(db, created, released)
         await run(db, [post])
     assert sink.got == [f"{number:032x}.0" for number in (1, 2)]
+
+
+async def test_history_that_is_sent_again_begins_where_it_was_asked_for(tmp_path: Path) -> None:
+    """What had arrived of earlier blocks is not sent once more."""
+    sink = Keeps()
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, NETWORK)
+        deliverer = Deliverer(
+            db,
+            "devnet",
+            [Post("one", sink, Wants(everything=True), Since())],
+            lambda: GENESIS_MS,
+            DeliveryStatus(),
+            lambda: 0.0,
+        )
+        await deliverer.open()
+        await store(db, event(1), event(2), event(3))
+        await work(deliverer)
+        sink.got.clear()
+        assert await deliverer.backfill("one", Since(slot=2), again=True) == {"sink": "one", "messages": 1}
+        await work(deliverer)
+        await deliverer.close()
+    assert sink.got == [f"{3:032x}.0"]

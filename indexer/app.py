@@ -43,6 +43,7 @@ from indexer.workers.making import Signs
 from indexer.workers.pace import Pace
 from indexer.workers.premises import Premises, Rules, Script
 from indexer.workers.session import Since, Until
+from indexer.workers.upkeep import Upkeep
 from indexer.workers.vigil import Vigil
 
 log = structlog.get_logger(__name__)
@@ -98,6 +99,8 @@ async def run(
         served = DeliveryStatus()
         deliverer = Deliverer(outbox, config.chain.name, posts, http.now_ms, served)
         await deliverer.open()
+        spare = await stack.enter_async_context(opened(config.database.path, checkpoints=own))
+        kept = config.retention
         premises = premises_of(config, journal, signer, status, keeping, dry_run=dry_run)
         keeper = Keeper(premises, reach, deliverer, lambda: follower.begin_anew())
 
@@ -139,6 +142,7 @@ async def run(
         beside = [
             Census(config.database.path, counted, http.now_ms).run,
             Vigil(journal, config.chain, status, why_not_ready, http.now_ms, after_s).run,
+            Upkeep(spare, http.now_ms, kept.deliveries_days or None, kept.dead_letters_days or None).run,
         ]
         if config.heartbeat.url is not None:
             beat = await stack.enter_async_context(beating(config.heartbeat.url, config.heartbeat.timeout_s))

@@ -218,6 +218,13 @@ class KeeperSection(Section):
         return self.signing_key is not None or bool(self.signer)
 
 
+class RetentionSection(Section):
+    """For how many days what is settled is kept. 0: for ever."""
+
+    deliveries_days: Annotated[int, Field(ge=0, le=36_500)] = 90
+    dead_letters_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+
+
 class LoggingSection(Section):
     """What is written to stderr."""
 
@@ -246,6 +253,7 @@ class Config(BaseSettings):
     http: HttpSection = HttpSection()
     sink: tuple[SinkSection, ...] = ()
     heartbeat: HeartbeatSection = HeartbeatSection()
+    retention: RetentionSection = RetentionSection()
     logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")

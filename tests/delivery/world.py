@@ -24,6 +24,7 @@ from indexer.status import DeliveryStatus
 from indexer.store import checkpoints, events
 from indexer.store.db import opened, transaction
 from indexer.workers.deliver import Deliverer, Post
+from indexer.workers.upkeep import A_DAY_MS, Upkeep
 
 GENESIS_MS: Final = 1_700_000_000_000
 BLOCK_S: Final = 20
@@ -139,10 +140,12 @@ class World:
     now_ms: int = GENESIS_MS + 1_000_000
     trace: list[str] = field(default_factory=list)
     kills: int = 0
+    pruned: set[tuple[str, str]] = field(default_factory=set)
     depths: dict[tuple[str, str], int | None] = field(default_factory=dict)  # of events, when messages were begun
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
+        self.broom = random.Random(f"broom {self.seed}")  # of its own, so that all else happens as without it
         mine, his = DISTRIBUTIONS[0].hex(), DISTRIBUTIONS[1].hex()
         self.receivers = [
             Receiver("all", Wants(everything=True), self),
@@ -240,6 +243,7 @@ class World:
         sends = self.deliverer._send
 
         def begun(desk: Any, message: Any) -> Any:
+            assert (desk.post.name, message.id) not in self.pruned, "what is settled and deleted is sent once more"
             depth = self.depth_of(message.event["event_id"])
             self.depths.setdefault((desk.post.name, message.id), depth)
             return sends(desk, message)
@@ -288,6 +292,15 @@ class World:
             await self._die()
         self._left = None
 
+    async def prune(self, db: Connection) -> None:
+        """Dead letters too, half of the time."""
+        rows = "SELECT sink, event_id || '.' || turn FROM delivery WHERE attempts > 0"
+        before = {(str(sink), str(name)) for sink, name in await db.execute_fetchall(rows)}
+        days = 2 * BLOCK_S * 1000 / A_DAY_MS
+        dead_days = self.broom.choice((None, days))
+        await Upkeep(db, lambda: self.now_ms, days, dead_days, pause_s=0.0).prune()
+        self.pruned |= before - {(str(sink), str(name)) for sink, name in await db.execute_fetchall(rows)}
+
     async def live(self, steps: int = 30) -> None:
         """Everything happens; in the end all is well, and all that is to be told is told."""
         async with opened(self.path) as db:
@@ -301,6 +314,8 @@ class World:
             for _ in range(steps):
                 await self._happen(db)
                 await self._turn()
+                if self.broom.random() < 0.3:
+                    await self.prune(db)
             await self._calm(db)
             await self.deliverer.close()
             await self._context.__aexit__(None, None, None)

@@ -23,6 +23,7 @@ from indexer.store import (
     outbox,
     projection,
     releases,
+    retention,
     status,
     watches,
 )
@@ -42,6 +43,7 @@ NAMED = {
         outbox,
         projection,
         releases,
+        retention,
         status,
         watches,
     )

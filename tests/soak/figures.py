@@ -38,7 +38,7 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = {
     "files": Tolerance(1.0, 4),
     "memory": Tolerance(1.1, 16 * MIB),
     "threads": Tolerance(1.0, 2),
-    "wal": Tolerance(1.5, 8 * MIB),
+    "wal": Tolerance(1.0, 8 * MIB),
     "backlog": Tolerance(1.5, 25),
 }
 

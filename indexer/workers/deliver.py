@@ -211,13 +211,19 @@ class Deliverer:
         await self.close()
 
     async def close(self) -> None:
-        """Whatever is on its way is not waited for."""
+        """Whatever is on its way is not waited for; nor is a sink that does not let go."""
         for task in self._sending:
             task.cancel()
         if self._sending:
             await asyncio.wait(self._sending)
-        for desk in self._desks.values():
-            await desk.post.sink.close()
+        closing = [asyncio.create_task(desk.post.sink.close(), name=name) for name, desk in self._desks.items()]
+        if closing:
+            closed, late = await asyncio.wait(closing, timeout=GRACE_S)
+            for task in late:
+                task.cancel()
+            for task in closed:
+                if (error := task.exception()) is not None:
+                    log.warning("sink.not_closed", sink=task.get_name(), reason=f"{type(error).__name__}: {error}")
 
     async def step(self) -> None:
         """What there is to do now: write down what came of messages, make new ones, begin those that are due."""

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from aiosqlite import Connection
 
 from indexer.domain.delivery import Since, Wants
@@ -113,3 +114,23 @@ async def test_history_that_is_sent_again_begins_where_it_was_asked_for(tmp_path
         await work(deliverer)
         await deliverer.close()
     assert sink.got == [f"{3:032x}.0"]
+
+
+async def test_a_sink_that_cannot_be_closed_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a connection whose other end does not answer any more; nor one that breaks while it is closed."""
+    monkeypatch.setattr("indexer.workers.deliver.GRACE_S", 0.05)
+
+    class Endless(Keeps):
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    class Broken(Keeps):
+        async def close(self) -> None:
+            raise ConnectionResetError
+
+    sinks = {"broken": Broken(), "endless": Endless()}
+    async with opened(tmp_path / "db.sqlite") as db, asyncio.timeout(10):
+        await checkpoints.claim(db, NETWORK)
+        await run(db, [Post(name, sink, Wants(everything=True)) for name, sink in sinks.items()])

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from indexer import __version__
-from indexer.cli import asking, audit, dashboard, devnet, follow, funding, keeping, signing, sinking, start
+from indexer.cli import asking, audit, dashboard, devnet, doctor, follow, funding, keeping, signing, sinking, start
 
 app = typer.Typer(
     name="indexer",
@@ -25,6 +25,7 @@ funding.add_to(app)
 keeping.add_to(app)
 sinking.add_to(app)
 audit.add_to(app)
+doctor.add_to(app)
 dashboard.add_to(app)
 start.add_to(app)
 devnet.add_to(app)

@@ -22,6 +22,7 @@ from indexer.cli.demo_story import Story
 from indexer.cli.deploys import Deployed, TakenBack
 from indexer.cli.explains import Explanation
 from indexer.cli.exports import Exported
+from indexer.cli.findings import Examination
 from indexer.cli.gives_back import GaveBack
 from indexer.cli.happened import Event, Message
 from indexer.cli.keypairs import KeyPair
@@ -46,6 +47,7 @@ MODELS: Final[tuple[type[BaseModel], ...]] = (
     Deployed,
     DistributionContractState,
     Event,
+    Examination,
     Explanation,
     Exported,
     GaveBack,

@@ -53,6 +53,27 @@ def only_writer(database: Path) -> Iterator[None]:
         yield
 
 
+def holder(database: Path) -> str | None:
+    """Who holds the lock of the one writer, as it names itself; None: nobody. Nothing is made or written.
+
+    Raises DatabaseUnusable.
+    """
+    database = database.resolve()
+    path = database.with_name(database.name + ".lock")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise errors.DatabaseUnusable(f"cannot open {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read(32).decode(errors="replace").strip() or "unknown"
+    return None
+
+
 def read_private(path: Path) -> str:
     """The text of a file that holds a secret. Raises FileUnusable where others may read it too."""
     raw = read_private_bytes(path)

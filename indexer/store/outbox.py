@@ -33,10 +33,13 @@ _TIME: Final = """(
     SELECT start_ms + (e.slot - start_slot) * slot_ms FROM era
     WHERE start_slot <= e.slot ORDER BY start_slot DESC LIMIT 1
 )"""
-# While the chain is read again, the distribution may be missing for now; what was told of its creation is not.
+# While the chain is read again, the distribution may be missing for now; what was told of its creation, which comes
+# first, is not.
 _FUNDED: Final = """
-    SELECT c.data ->> '$.funder' FROM event c INDEXED BY event_of_distribution
-    WHERE c.distribution_id = e.distribution_id AND c.type = 'distribution.created' ORDER BY c.slot LIMIT 1"""
+    SELECT data ->> '$.funder' FROM (
+        SELECT type, data FROM event INDEXED BY event_of_distribution
+        WHERE distribution_id = e.distribution_id ORDER BY slot LIMIT 8
+    ) WHERE type = 'distribution.created' LIMIT 1"""
 _SUBJECT: Final = f"""
     SELECT e.number, e.event_id, e.type, e.distribution_id, coalesce(
         (SELECT funder FROM distribution d WHERE d.distribution_id = e.distribution_id),

@@ -34,7 +34,7 @@ _HINTS: Final = {
     Gate.NO_ROLLBACK: "it passes by itself with the next blocks",
     Gate.WALLET_READ: "the daemon reads them once it has caught up: see its log",
     Gate.RESERVE: "send ada to the wallet, in a coin without tokens, or lower [keeper] reserve_lovelace",
-    Gate.COLLATERAL: "send ada to the wallet, in a coin without tokens; a large coin is split by itself",
+    Gate.COLLATERAL: "a large coin is split once no other gate is shut; else send ada, in a coin without tokens",
     Gate.NODE: "is Ogmios reachable at [ogmios] url?",
     Gate.PROTOCOL: "a new version of the indexer has to be tried with it first",
 }
@@ -162,9 +162,7 @@ def _balance(wallet: Wallet, reserve: int) -> str:
 def _collateral(wallet: Wallet, needed: int) -> Stands:
     if wallet.collateral is not None:
         return Stands(Gate.COLLATERAL, True, f"a coin of {wallet.collateral} lovelace is kept for scripts")
-    return Stands(
-        Gate.COLLATERAL, False, f"no coin of ada alone with {needed} lovelace can be kept for scripts: send one"
-    )
+    return Stands(Gate.COLLATERAL, False, f"no coin of ada alone with {needed} lovelace is kept for scripts yet")
 
 
 def _protocol(facts: Facts) -> Stands:

@@ -44,6 +44,8 @@ WALLET_ASKED_AT_LEAST_EVERY_MS: Final = 3_600_000
 _BLIND: Final = frozenset({Gate.CAUGHT_UP, Gate.NO_ROLLBACK})  # too little is known to conclude anything
 _TOLD_BY_THE_NODE: Final = frozenset({Gate.PROTOCOL, Gate.COLLATERAL})  # known once it was asked
 _NOTHING_IS_SENT: Final = _BLIND | {Gate.NOT_PAUSED}
+_WALLET_UNKNOWN: Final = _BLIND | {Gate.WALLET_READ}  # what lies in it now is anybody's guess
+_OF_COINS: Final = frozenset({Gate.RESERVE, Gate.COLLATERAL})
 
 
 class Keeper:
@@ -173,6 +175,8 @@ class Keeper:
         """Gates hold something that is due: after a while, people are told. Not where the keeper is off:
         that was decided by somebody, who may have no wallet at all."""
         now_ms = self._at.now_ms()
+        if not _WALLET_UNKNOWN.isdisjoint(each.gate for each in shut):
+            shut = [each for each in shut if each.gate not in _OF_COINS]
         self._shut_since = {each.gate: self._shut_since.get(each.gate, now_ms) for each in shut}
         self._told = {(kind, onset) for kind, onset in self._told if onset in self._shut_since.values()}
         for each in shut:

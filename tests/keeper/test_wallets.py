@@ -176,6 +176,31 @@ async def test_a_clock_that_is_set_back_does_not_keep_the_wallet_from_being_read
     assert asked == [0, -5 * 3_600_000]
 
 
+async def test_nobody_is_told_of_a_low_wallet_whose_coins_are_not_known_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that is given later, with ada enough; the node has not said yet what lies there."""
+
+    async def unanswered(_adopt: Adopt, _at: object) -> bool:
+        return False
+
+    async with grounds() as (yard, server):
+        yard.pay(NEW.address, 500 * ADA)
+        async with House(yard, server, tmp_path).opened():
+            await due(yard)
+        it = House(yard, server, tmp_path, wallet=NEW)
+        with monkeypatch.context() as silent:
+            silent.setattr(Adopt, "__call__", unanswered)
+            async with it.opened():
+                for _ in range(2):
+                    await it.round()
+                    assert {"reserve", "wallet_read"} <= set(shut(it))
+                    assert it.events("wallet.%") == []
+                    yard.skip(601)
+                told = select(it.path, "SELECT data ->> 'gate' AS gate FROM events WHERE type = 'keeper.paused'")
+                assert [row["gate"] for row in told] == ["wallet_read"]
+
+
 def give_tokens(yard: Yard, kinds: int, lovelace: int = 60 * ADA) -> None:
     """A coin with so many kinds of tokens, from the funder."""
     policy = native_hash(FREELY)

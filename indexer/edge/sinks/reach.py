@@ -14,6 +14,7 @@ import httpcore
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _GIVEN_OUT: Final = ipaddress.ip_network("2000::/3")  # all that there is of IPv6; the rest has long had other uses
+_PATIENCE_S: Final = 4.0  # with an address that does not answer, while there are others
 
 
 class Private(Exception):
@@ -44,9 +45,12 @@ class PublicOnly(httpcore.AsyncNetworkBackend):
             if not is_public(address):
                 raise Private(f"{host} stands for {address}, which is not public: allow_private = true lets it pass")
         last: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in dict.fromkeys(addresses):
+        rest = list(dict.fromkeys(addresses))
+        while rest:
+            address, *rest = rest
+            limit_s = _PATIENCE_S if rest and timeout is None else timeout  # the next one may answer
             try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+                return await self._inner.connect_tcp(address, port, limit_s, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 last = error
         raise last

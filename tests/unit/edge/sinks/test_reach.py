@@ -53,3 +53,24 @@ async def test_the_address_that_was_judged_is_the_one_that_is_reached(monkeypatc
     with pytest.raises(Private):
         await PublicOnly().connect_tcp("rebind.example", 443)
     assert reached == ["1.1.1.1"]
+
+
+async def test_an_address_that_does_not_answer_leaves_time_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where IPv6 leads nowhere. The last one may take as long as there is."""
+    reached: list[tuple[str, float | None]] = []
+
+    class Loop:
+        async def getaddrinfo(self, *_: Any, **__: Any) -> list[Any]:
+            return [(0, 0, 0, "", (address, 443)) for address in ("2606:4700::1111", "2606:4700::1111", "1.1.1.1")]
+
+    async def connect(self: Any, host: str, port: int, timeout: float | None, *_: Any) -> Any:  # noqa: ASYNC109
+        reached.append((host, timeout))
+        if timeout is not None:
+            raise httpcore.ConnectTimeout
+        return "connected"
+
+    monkeypatch.setattr("indexer.edge.sinks.reach.asyncio.get_running_loop", Loop)
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    connected: object = await PublicOnly().connect_tcp("both.example", 443)
+    assert connected == "connected"
+    assert reached == [("2606:4700::1111", 4.0), ("1.1.1.1", None)]

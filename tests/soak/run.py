@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from tests.soak.daemon import Daemon, sampled
-from tests.soak.figures import PENDING, Sample, grown, told
+from tests.soak.figures import MIB, PENDING, Sample, grown, told
 from tests.soak.life import SLOT_S, Life, believed, furnish, written
 from tests.soak.neighbours import receiver, slow_reader
 from tests.support.following import select
@@ -54,7 +54,7 @@ def soak(folder: Path, minutes: float, seed: int, say: Callable[[str], None]) ->
             sampled(daemon, here) as samples,
             slow_reader(here.folder / "db.sqlite", min(20.0, lasting_s / 15)) as counted,
         ):
-            _live(life, daemon, lasting_s, say)
+            _live(life, daemon, samples, lasting_s, say)
         # The last process goes as the others did, and one comes that has all to itself.
         daemon.again(signal.SIGKILL)
         life.settle()
@@ -77,7 +77,7 @@ def soak(folder: Path, minutes: float, seed: int, say: Callable[[str], None]) ->
     return Soaked(tuple(samples), lasting_s, summary)
 
 
-def _live(life: Life, daemon: Daemon, lasting_s: float, say: Callable[[str], None]) -> None:
+def _live(life: Life, daemon: Daemon, samples: Sequence[Sample], lasting_s: float, say: Callable[[str], None]) -> None:
     begun, restarts, minute = time.monotonic(), list(RESTARTS), 0
     while (passed := time.monotonic() - begun) < lasting_s:
         if restarts and passed >= restarts[0][0] * lasting_s:
@@ -87,7 +87,11 @@ def _live(life: Life, daemon: Daemon, lasting_s: float, say: Callable[[str], Non
         life.act()
         if passed // 60 > minute:
             minute = int(passed // 60)
-            say(f"minute {minute}: {sum(life.done.values())} acts, {life.paid} of {life.known} paid")
+            now = samples[-1]
+            say(
+                f"minute {minute}: {sum(life.done.values())} acts, {life.paid} of {life.known} paid; "
+                f"{now.memory / MIB:.1f} MiB, {now.files} files, log of {now.wal / MIB:.1f} MiB"
+            )
         time.sleep(PAUSE_S)  # the pace is the experiment; nothing waits for this
     assert restarts == []
 

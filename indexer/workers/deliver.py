@@ -168,18 +168,15 @@ class Deliverer:
                 since = post.since or (old.since if old is not None else Since(ms=now_ms))
                 full = await outbox.enlist(self._db, post.name, since)
                 self._desks[post.name] = _Desk(post, full)
-            behind = {
-                name
-                for name, desk in self._desks.items()
-                if name not in before or not before[name].configured or before[name].since != desk.since
-            }
+            behind = {name for name, desk in self._desks.items() if _has_missed(before.get(name), desk)}
             # Those that make up come to what changed last in its turn, behind what they missed.
             others = {name: wanted for name, wanted in self.sinks.items() if name not in behind}
             while await outbox.hand_out(self._db, others, now_ms):
                 pass
+            for name in sorted(behind | (self._desks.keys() - before.keys())):
+                log.info("sink.makes_up" if name in before else "sink.new", sink=name)
             for name in sorted(behind):
                 desk = self._desks[name]
-                log.info("sink.makes_up" if name in before else "sink.new", sink=name)
                 after: outbox.Place | None = outbox.FIRST
                 while after is not None:
                     _, after = await outbox.make_up(self._db, name, desk.post.wants, desk.since, now_ms, after=after)
@@ -322,6 +319,14 @@ class Deliverer:
             else:
                 later_ms = now_ms + wait_ms(message.attempts, delivery.LONGEST_WAIT_MS, self._jitter())
                 await outbox.failed(self._db, message.number, str(failed), later_ms)
+
+
+def _has_missed(before: outbox.Known | None, desk: _Desk) -> bool:
+    """Whether events that are there already may be for a sink. One that is new and hears from now on has no need of
+    them, and there may be millions."""
+    if before is None:
+        return desk.post.since is not None
+    return not before.configured or before.since != desk.since
 
 
 def parse_message(text: str) -> tuple[str, int]:

@@ -3,7 +3,9 @@ is sent on purpose."""
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosqlite import Connection
@@ -12,7 +14,7 @@ from indexer.domain.delivery import Since, Wants
 from indexer.domain.events import Event
 from indexer.edge.sinks.message import Message
 from indexer.status import DeliveryStatus
-from indexer.store import checkpoints, events, goback
+from indexer.store import checkpoints, events, goback, outbox
 from indexer.store.db import opened, transaction
 from indexer.workers.deliver import Deliverer, Post
 from tests.delivery.world import DISTRIBUTIONS, FUNDERS, GENESIS_MS, NETWORK, promised
@@ -46,9 +48,9 @@ async def store(db: Connection, *found: Event) -> None:
         await events.reconcile(db, [], found, whole=False)
 
 
-async def run(db: Connection, posts: Sequence[Post], rounds: int = 10) -> None:
+async def run(db: Connection, posts: Sequence[Post], rounds: int = 10, now_ms: int = GENESIS_MS) -> None:
     """A daemon's life; without rounds one that dies as soon as it has opened."""
-    deliverer = Deliverer(db, "devnet", posts, lambda: GENESIS_MS, DeliveryStatus(), lambda: 0.0)
+    deliverer = Deliverer(db, "devnet", posts, lambda: now_ms, DeliveryStatus(), lambda: 0.0)
     await deliverer.open()
     await work(deliverer, rounds)
     await deliverer.close()
@@ -134,3 +136,25 @@ async def test_a_sink_that_cannot_be_closed_does_not_hold_up_the_end(
     async with opened(tmp_path / "db.sqlite") as db, asyncio.timeout(10):
         await checkpoints.claim(db, NETWORK)
         await run(db, [Post(name, sink, Wants(everything=True)) for name, sink in sinks.items()])
+
+
+async def test_a_sink_that_is_new_looks_through_no_history_that_it_does_not_ask_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon starts as fast as before, whatever there is; what stirs just then is for the new one too."""
+    looked, make_up = [], outbox.make_up
+
+    async def looks(db: Connection, name: str, *most: Any, **named: Any) -> Any:
+        looked.append(name)
+        return await make_up(db, name, *most, **named)
+
+    monkeypatch.setattr(outbox, "make_up", looks)
+    asks, hears, later = Keeps(), Keeps(), event(2)
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, NETWORK)
+        await store(db, event(1), replace(later, slot=1_000_000))
+        posts = [Post("asks", asks, Wants(everything=True), Since()), Post("hears", hears, Wants(everything=True))]
+        await run(db, posts, now_ms=GENESIS_MS + 500_000_000)
+    assert looked == ["asks"]
+    assert asks.got == [f"{number:032x}.0" for number in (1, 2)]
+    assert hears.got == [f"{2:032x}.0"]

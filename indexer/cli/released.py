@@ -139,7 +139,8 @@ def _one_in_words(one: ReleaseRow, steps: tuple[StepRow, ...]) -> list[str]:
         f"transaction   {one.transaction_id or 'none yet'}",
     ]
     if one.fee is not None and one.cost is not None:
-        lines.append(f"cost          {_signed(one.cost)} ada, the fee of {ada(one.fee)} ada among it")
+        word = "cost          " if one.cost >= 0 else "gain          "
+        lines.append(f"{word}{ada(abs(one.cost))} ada, the fee of {ada(one.fee)} ada reckoned in")
     if one.last_error is not None:
         lines.append(f"last error    {one.last_error}")
     rows = [(step.time, step.slot, step.attempt, step.to_state, step.reason) for step in steps]

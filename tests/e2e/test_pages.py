@@ -1,16 +1,19 @@
-"""README and the pages for funders, oracles and keepers, walked from top to bottom as a newcomer does on a devnet.
+"""README, the receiver of alerts, and the pages for funders, oracles, keepers, walked as a newcomer does on a devnet.
 
 Each line of their `sh` blocks is done, in the order of WALK: `indexer devnet` and `indexer run` as processes, other
 commands of ours in this one, what is not ours by a stand-in. What is asked is answered with yes (`--yes`); ids,
 addresses and ports are those that were printed before. What a `text` block shows must be what the command above said.
 """
 
+import base64
 import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -30,6 +33,7 @@ from tests.support.town import ANY_PORT
 
 WALK: Final = (
     ("README.md", "On a devnet of your own"),
+    ("docs/alerts.md", "Receiving a webhook"),
     ("docs/funders.md", "A key with some ada"),
     ("docs/funders.md", "The script, once a network"),
     ("docs/funders.md", "Check, then create"),
@@ -54,6 +58,12 @@ PREPROD: Final = ROOT / "tests" / "data" / "preprod-babbage-913-contiguous.v6.js
 JUMPS: Final = 8  # of a hundred million seconds: until what expires in 2050 has expired
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Newcomer:
     """Somebody with a folder and some terminals, who remembers what was printed."""
 
@@ -63,7 +73,7 @@ class Newcomer:
         self.environment = {"INDEXER__HTTP__LISTEN": "127.0.0.1:0", "INDEXER__LOGGING__FORMAT": "json"}
         self.control = ""
         # What stands on the pages, and what it is here.
-        self.known: dict[str, str] = {}
+        self.known: dict[str, str] = {"9000": str(free_port())}
         self.references: dict[str, str] = {}
         self.public_keys: list[str] = []
         self.addresses: dict[str, str] = {}
@@ -93,6 +103,11 @@ class Newcomer:
                 for _ in range(JUMPS if "slots" in body else 1):
                     httpx.post(url, content=body).raise_for_status()
                 self._waits_for_daemon()
+            case ["echo", "whsec_$(openssl rand -base64 32)", ">", path, "&&", "chmod", "600", same] if path == same:
+                Path(path).write_text(f"whsec_{base64.b64encode(os.urandom(32)).decode()}\n")
+                Path(path).chmod(0o600)
+            case ["python3", "receiver.py", port]:
+                self._starts_receiver(section, port)
             case ["sqlite3", database, sql]:
                 with closing(sqlite3.connect(database)) as db:
                     db.execute(sql)
@@ -170,7 +185,7 @@ class Newcomer:
     def _stops(self, name: str) -> None:
         process = self.terminals.pop(name)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=20) == 0 or name == "receiver"  # Python's own has a traceback
 
     def _starts_devnet(self) -> None:
         self.control = self.known["http://127.0.0.1:1338"] = self.serves(*ANY_PORT)["control"]
@@ -187,6 +202,23 @@ class Newcomer:
         log = self._starts("run")
         until(lambda: "chain.following" in log.read_text(), PATIENCE_S)
         self._waits_for_daemon()
+
+    def _starts_receiver(self, section: list[Block], port: str) -> None:
+        (shown,) = [block for block in section if block.language == "python"]
+        Path("receiver.py").write_text(shown.text)
+        with (self.folder / "receiver.log").open("w") as out:
+            command = [sys.executable, "receiver.py", port]
+            self.terminals["receiver"] = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, text=True)
+
+        def listens() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", int(port))) == 0
+
+        until(listens, PATIENCE_S)
+
+    def received(self) -> set[str]:
+        """The types of the messages that the receiver has verified."""
+        return {json.loads(line)["type"] for line in (self.folder / "receiver.log").read_text().splitlines()}
 
     def _waits_for_daemon(self) -> None:
         """Until the database is where the chain is."""
@@ -208,8 +240,9 @@ class Newcomer:
     def _configures(self, section: list[Block]) -> None:
         (shown,) = [block for block in section if block.language == "toml"]
         given = re.sub(
-            r'^reference = ".*"', f'reference = "{self.references["--take-back"]}"', shown.text, flags=re.MULTILINE
+            r'^reference = ".*"', f'reference = "{self.references.get("--take-back")}"', shown.text, flags=re.MULTILINE
         )
+        given = given.replace("9000", self.known["9000"])
         config = Path("config.toml")
         config.write_text(edited(config.read_text(), given))
 
@@ -236,7 +269,8 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Newcom
 
 
 def test_whoever_does_what_the_pages_say_sees_what_they_show(newcomer: Newcomer) -> None:
-    """From a devnet to what comes back; at the end a beneficiary is paid, and the rest is the funder's again."""
+    """From a devnet to what comes back; at the end a beneficiary is paid, the rest is the funder's again, and the
+    receiver of the webhook has heard of it all."""
     for page, heading in WALK:
         section = [block for block in blocks(ROOT / page) if block.heading == heading]
         assert section, (page, heading)
@@ -244,6 +278,8 @@ def test_whoever_does_what_the_pages_say_sees_what_they_show(newcomer: Newcomer)
     with closing(sqlite3.connect("data/indexer.sqlite")) as db:
         (row,) = db.execute("SELECT state, amount_paid, amount_left FROM distributions")
     assert row == ("reclaimed", 25_000_000, 40_000_000)
+    told = {"sink.test", "distribution.created", "milestone.quorum_met", "milestone.released", "distribution.reclaimed"}
+    until(lambda: newcomer.received() >= told, PATIENCE_S)
 
 
 def test_the_path_to_preprod_ends_with_a_database_of_preprod(newcomer: Newcomer) -> None:

@@ -128,6 +128,8 @@ def edited(config: str, given: str) -> str:
     for line in given.splitlines():
         if line.startswith("["):
             section = line
+            if section not in lines:
+                lines[lines.index(f"# {section}")] = section
         elif line.strip():
             key = line.split(" = ", 1)[0]
             begin = lines.index(section) + 1

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,9 @@ DELIVERY_ERRORS: Final = """
 async def anatomy(path: Path, check_s: float) -> DatabaseFound:
     """The database at a path; its pages are checked for so many seconds at most, for 0 not at all."""
     look = _Look()
-    free = next((shutil.disk_usage(each).free for each in path.parents if each.is_dir()), None)
+    free = None
+    with suppress(OSError):
+        free = next(shutil.disk_usage(each).free for each in path.parents if each.is_dir())
     try:
         async with opened_for_reading(path) as db:
             await look.at(db, check_s)
@@ -81,7 +84,7 @@ class _Look:
             found["free_pages"] = row[0]
         db.row_factory = sqlite3.Row
         for row in await self.ask(db, "sync_status", SYNC_STATUS):
-            found["sync_status"] = dict(row)
+            found["sync_status"] = {key: value if value is None else _plain(value) for key, value in dict(row).items()}
         db.row_factory = None
         found["releases"] = dict(await self.ask(db, "releases", RELEASES))
         for sink, state, count in await self.ask(db, "deliveries", DELIVERIES):
@@ -115,6 +118,10 @@ class _Look:
 
 def _later_than(end: float) -> Callable[[], int]:
     return lambda: int(time.monotonic() > end)
+
+
+def _plain(value: object) -> int | str:
+    return value if isinstance(value, int) else printable(str(value))
 
 
 def _size(path: Path) -> int | None:

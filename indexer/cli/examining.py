@@ -7,6 +7,7 @@ import platform
 import re
 import sqlite3
 import stat
+from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -43,7 +44,9 @@ OF_OGMIOS: Final = (
     *("version", "network", "networkSynchronization", "currentEra", "currentEpoch", "connectionStatus"),
     *("lastKnownTip", "lastTipUpdate", "startTime"),
 )
-_SAMPLE: Final = re.compile(r"(indexer_\w+(?:\{[^}]*\})?) (\S+)")
+_SAMPLE: Final = re.compile(
+    r"^(indexer_\w+(?:\{[^}]*\})?) (-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]{1,2})?)$", re.MULTILINE | re.ASCII
+)
 _GATE: Final = re.compile(r'indexer_keeper_gate_open\{gate="(\w+)"\}')
 _MOST_BYTES: Final = 1_000_000
 NOTHING: Final = "nothing to compare with"
@@ -203,7 +206,8 @@ def _clock(loaded: Config, node: NodeFound, database: DatabaseFound) -> ClockFou
         tip_age = (now - slot_to_ms(loaded.chain.eras, tip["slot"])) / 1000
     time = (database.sync_status or {}).get("time")
     if isinstance(time, str):
-        held_age = now / 1000 - datetime.fromisoformat(time).timestamp()
+        with suppress(ValueError):  # a damaged database may hold any slot
+            held_age = now / 1000 - datetime.fromisoformat(time).timestamp()
     age = min((each for each in (tip_age, held_age) if each is not None), default=None)
     if age is None:
         hint = NOTHING

@@ -125,12 +125,6 @@ class named_errors:  # noqa: N801 -- used as a function is
             raise errors.DatabaseUnusable(f"{self._path}: {error}") from error
 
 
-async def optimize(db: Connection) -> None:
-    """Refresh SQLite's statistics of the tables that this connection has asked, where they have changed much."""
-    await db.execute("PRAGMA analysis_limit = 400")
-    await db.execute("PRAGMA optimize")
-
-
 def _make_private(path: Path) -> None:
     """A new database is not for others to read. Its log and index get the mode that it has."""
     with suppress(OSError):  # it is there already; or SQLite says, in its own words, why it cannot be made

@@ -1,7 +1,8 @@
-"""The database's upkeep: what is old is deleted, statistics are refreshed.
+"""The database's upkeep: what is old is deleted.
 
 In small transactions by a connection of its own, with pauses between them, so that nobody who writes waits for long.
-The file is never made smaller meanwhile: what becomes free is used again.
+The file is never made smaller meanwhile: what becomes free is used again. Nor are statistics made (`PRAGMA optimize`):
+of tables that come and go, such as the outbox, they would be wrong a moment later, and others would be read whole.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from aiosqlite import Connection
 
 from indexer import errors
 from indexer.store import retention
-from indexer.store.db import named_errors, optimize, transaction
+from indexer.store.db import named_errors, transaction
 from indexer.store.retention import Before
 
 log = structlog.get_logger(__name__)
@@ -21,7 +22,6 @@ log = structlog.get_logger(__name__)
 ROUND_EVERY_S: Final = 300.0
 A_BATCH: Final = 300
 PAUSE_S: Final = 0.05  # after each batch
-OPTIMIZE_EVERY_S: Final = 86_400.0
 A_DAY_MS: Final = 86_400_000
 
 
@@ -43,16 +43,11 @@ class Upkeep:
 
     async def run(self) -> None:
         """Round after round, until cancelled. Raises DatabaseUnusable."""
-        loop = asyncio.get_running_loop()
-        optimized_s = loop.time()  # not at the start: then there is enough to do
         while True:
             await asyncio.sleep(ROUND_EVERY_S)
             try:
                 with named_errors():
                     await self.prune()
-                    if loop.time() - optimized_s >= OPTIMIZE_EVERY_S:
-                        await optimize(self._db)
-                        optimized_s = loop.time()
             except errors.DatabaseBusy as error:  # what was not done is done in the next round
                 log.warning("upkeep.postponed", reason=str(error))
 

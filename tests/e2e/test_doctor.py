@@ -22,6 +22,8 @@ from indexer.edge.files import only_writer
 from indexer.edge.keys import Key, write_key
 from indexer.store import checkpoints
 from indexer.store.db import migrations, opened
+from tests.support.process import log_line, start, until
+from tests.support.town import town
 
 NOBODY: Final = "127.0.0.1:9"  # nobody listens there
 SEED: Final = bytes(range(100, 132))
@@ -240,3 +242,34 @@ def test_a_running_daemon_is_named_a_pause_is_told_and_open_files_are(tmp_path: 
     open_to_others = [each["path"] for each in found["files"] if each["others_may_read"] and "secret" in each["path"]]
     assert open_to_others == [str(tmp_path / "hook.secret")]
     assert examined(config)["daemon"]["runs"] is False
+
+
+def test_of_a_daemon_that_follows_its_gates_its_lag_and_its_ogmios_are_told(tmp_path: Path) -> None:
+    """A keeper without a wallet's worth; Ogmios says of which version it is. Then the daemon is gone."""
+    with town(tmp_path) as here:
+        here.configure()
+        write_key(Key(SEED), tmp_path / "keeper.skey", "keeper")
+        here.config.write_text(here.config.read_text() + '[keeper]\nenabled = true\nsigning_key = "keeper.skey"\n')
+        here.control("blocks", count=3)
+        process = start(here.config, "run")
+        try:
+            listen = f"127.0.0.1:{log_line(process, 'daemon.started')['http_port']}"
+            until(
+                lambda: not examined(here.config, INDEXER__HTTP__LISTEN=listen)["daemon"]["gates"].get("reserve", True)
+            )
+            found = examined(here.config, INDEXER__HTTP__LISTEN=listen)
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+        daemon = found["daemon"]
+        assert (daemon["runs"], daemon["pid"], daemon["error"]) == (True, process.pid, None)
+        assert daemon["ready"]
+        assert daemon["gates"]["enabled"]
+        assert daemon["metrics"]["indexer_follower_height"] >= 3
+        assert "indexer_follower_lag_seconds" in daemon["metrics"]
+        assert found["node"]["ogmios"]["version"].startswith("v")
+        assert found["node"]["ogmios_error"] is None
+        assert found["clock"]["database_age_s"] is not None
+        after = examined(here.config)["daemon"]
+    assert (after["runs"], after["pid"]) == (False, None)
+    assert "any free port" in after["error"]

@@ -324,7 +324,7 @@ class _Play:
     def _await(self, what: str, sql: str) -> tuple[Any, ...]:
         """The first row that an analyst's question has, once it has one. Raises DemoStuck."""
         end = time.monotonic() + PATIENCE_S
-        while time.monotonic() < end:
+        while time.monotonic() < end and self._process.poll() is None:
             try:
                 with closing(sqlite3.connect(f"file:{self.config.database.path}?mode=ro", uri=True)) as db:
                     row = db.execute(sql).fetchone()
@@ -333,7 +333,9 @@ class _Play:
             if row is not None:
                 return tuple(row)
             time.sleep(LOOK_EVERY_S)
-        raise DemoStuck(f"{what} did not come about within {PATIENCE_S:g} s:\n{self._log.read_text()[-4000:]}")
+        why = "the daemon ended" if self._process.poll() is not None else f"not within {PATIENCE_S:g} s"
+        logged = " / ".join(self._log.read_text()[-4000:].splitlines())
+        raise DemoStuck(f"{what} did not come about: {why}. It logged: {logged}")
 
     @contextmanager
     def _daemon(self) -> Iterator[None]:
@@ -341,12 +343,12 @@ class _Play:
         command = (sys.executable, "-m", "indexer", "--config", str(self._folder / "config.toml"), "run")
         with self._log.open("wb") as written:
             environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-            process = subprocess.Popen(command, stdout=written, stderr=written, env=environment)  # noqa: S603 -- ours
+            self._process = subprocess.Popen(command, stdout=written, stderr=written, env=environment)  # noqa: S603 -- ours
         try:
             yield
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait()
 
     @property
     def _log(self) -> Path:

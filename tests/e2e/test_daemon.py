@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import math
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -13,9 +15,11 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
+from indexer.cli import demo_story
 from tests.support.blocks import WATCHES, Recipe, make_chain
 from tests.support.faults import Fault, Kind
 from tests.support.following import outputs, replayed, select
@@ -312,6 +316,15 @@ def test_the_demo_tells_a_story_that_ends_with_a_payment_and_a_database(tmp_path
     assert says(shown.replace("demo/indexer.sqlite", told["database"]), words)
     (questions,) = [block.text for block in readme if block.language == "sql"]
     assert [len(select(Path(told["database"]), sql)) > 0 for sql in questions.split(";") if sql.strip()] == [True] * 2
+
+
+def test_the_demo_whose_daemon_ends_says_so_instead_of_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_story, "PATIENCE_S", math.inf)
+    monkeypatch.setattr(demo_story, "sys", SimpleNamespace(executable=shutil.which("false")))
+    with pytest.raises(
+        demo_story.DemoStuck, match=r"the distribution did not come about: the daemon ended\. It logged: $"
+    ):
+        demo_story.tell_story(tmp_path, lambda _: None)
 
 
 def test_the_demo_of_recorded_blocks_ends_with_a_database_to_query(tmp_path: Path) -> None:

@@ -76,17 +76,25 @@ class InitReport(Output):
 def write_config(path: Path, network: str | None) -> bool:
     """Write a configuration if there is none, and beside it the blueprint that it names; whether it was written.
 
-    Raises ConfigInvalid or FileUnusable.
+    Raises ConfigInvalid, also where there is one for another network than is asked for, or FileUnusable.
     """
-    if path.exists():
-        return False
-    text = shipped("config.toml")
+    wanted = None
     if network is not None:
         try:
-            name = network_of(network).name
+            wanted = network_of(network).name
         except ValueError as error:
             raise errors.ConfigInvalid(str(error)) from error
-        value = name if name.isdigit() else f'"{name}"'
+    if path.exists():
+        found = config.load(path).chain.name
+        if wanted not in (None, found):
+            raise errors.ConfigInvalid(
+                f"{path} was there already, and is for {found}, not {wanted}",
+                hint=f"set network in it, or keep one elsewhere: `indexer --config FILE init --network {wanted}`",
+            )
+        return False
+    text = shipped("config.toml")
+    if wanted is not None:
+        value = wanted if wanted.isdigit() else f'"{wanted}"'
         text = re.sub(r"^network = .*$", f"network = {value}", text, count=1, flags=re.MULTILINE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -269,8 +269,11 @@ async def test_init_writes_a_configuration_once_and_checks_what_it_names(tmp_pat
         }
         text = config.read_text()
         assert 'network = "preview"' in text
-        again = await asyncio.to_thread(command, config, "init", "--network", "mainnet", "--json", **environment)
+        again = await asyncio.to_thread(command, config, "init", "--network", "preview", "--json", **environment)
         assert (json.loads(again.stdout)["written"], config.read_text()) == (False, text)
+        wrong = await asyncio.to_thread(command, config, "init", "--network", "mainnet", "--json", **environment)
+        assert (wrong.returncode, config.read_text()) == (2, text)
+        assert json.loads(wrong.stdout)["error"]["message"].endswith("is for preview, not mainnet")
         other = await asyncio.to_thread(command, config, "init", "--json", **environment, INDEXER__NETWORK="preprod")
         assert other.returncode == 1
 

@@ -173,8 +173,11 @@ async def fetch_health(url: str, headers: Mapping[str, str], timeout_s: float) -
     try:
         async with (
             asyncio.timeout(timeout_s),
+            # Its own limit comes first: a handshake that is cancelled from outside leaves its socket open.
             httpx.AsyncClient(
-                headers=dict(headers), timeout=timeout_s, trust_env=parts.hostname not in _LOOPBACK
+                headers=dict(headers),
+                timeout=httpx.Timeout(timeout_s, connect=timeout_s / 2),
+                trust_env=parts.hostname not in _LOOPBACK,
             ) as client,
             client.stream("GET", page, headers={"Accept-Encoding": "identity"}) as reply,
         ):
@@ -184,7 +187,7 @@ async def fetch_health(url: str, headers: Mapping[str, str], timeout_s: float) -
                     break
         health = msgspec.json.decode(body)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        raise errors.Unreachable(f"cannot read {shown_url(page)}: {error or type(error).__name__}") from error
+        raise errors.Unreachable(f"cannot read {shown_url(page)}: {str(error) or type(error).__name__}") from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise errors.ReplyGarbled(f"{shown_url(page)} is not Ogmios' health page") from error
     if not isinstance(health, dict):

@@ -129,6 +129,7 @@ def test_no_secret_leaves_the_file_that_it_is_kept_in(here: Town) -> None:
                 ("releases",),
                 ("submit-release", distribution, "m2"),
                 ("init",),
+                ("doctor",),
                 ("sinks", "test"),
                 ("deliveries",),
                 ("deploy", "--signing-key", here.key(FUNDER), "--yes"),
@@ -152,7 +153,7 @@ def test_no_secret_leaves_the_file_that_it_is_kept_in(here: Town) -> None:
                 {"INDEXER__KUPO__URL": f"http://operator:{PASSWORD}@127.0.0.1:9/?key={QUERY}"},
                 {"HTTPS_PROXY": f"http://me:{PASSWORD}@127.0.0.1:bad", "INDEXER__OGMIOS__URL": "wss://ogmios.invalid"},
             ):
-                for arguments in (("init",), ("deploy", "--signing-key", here.key(FUNDER), "--yes")):
+                for arguments in (("init",), ("doctor",), ("deploy", "--signing-key", here.key(FUNDER), "--yes")):
                     said += tell(here, *arguments, **overridden)
             # What is seen from outside.
             for page in ("metrics", "health/ready", "health/live"):

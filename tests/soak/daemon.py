@@ -47,6 +47,11 @@ class Daemon:
         self.end(how)
         self.begin()
 
+    def gone(self) -> None:
+        """It does not go on, whatever became of the test."""
+        self._process.kill()
+        self._process.wait()
+
     @property
     def pid(self) -> int:
         return self._process.pid

@@ -49,6 +49,7 @@ def soak(folder: Path, minutes: float, seed: int, say: Callable[[str], None]) ->
         diary = stack.enter_context(receiver(Random(seed)))
         furnish(here, diary.url)
         life, daemon = Life(here, random), Daemon(here)
+        stack.callback(daemon.gone)
         until(lambda: select(here.folder / "db.sqlite", "SELECT 1 FROM sync_status WHERE slot IS NOT NULL"), 60)
         with (
             sampled(daemon, here) as samples,

@@ -200,10 +200,10 @@ def test_any_bytes_are_one_item_or_malformed(raw: bytes) -> None:
 def test_nesting_without_end_is_neither_deep_nor_slow(level: str, check: Callable[[bytes], Any]) -> None:
     """Thirty thousand levels that never close: no recursion, no seconds."""
     raw = bytes.fromhex(level) * 30_000
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(Malformed):
         check(raw)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_nesting_that_closes_is_taken_however_deep() -> None:

@@ -18,8 +18,7 @@ from tests.support.following import select
 from tests.support.process import command, until
 from tests.support.town import Town, town
 
-# Parts of the time; from the last on it is one process, whose figures are compared.
-RESTARTS: Final = ((0.03, signal.SIGTERM), (0.06, signal.SIGKILL), (0.09, signal.SIGTERM), (0.12, signal.SIGKILL))
+RESTARTS: Final = 4  # or one for each minute: before the time that is measured, in which it is one process
 PAUSE_S: Final = 0.5  # between two acts, so that the daemon also has nothing to do
 
 
@@ -51,11 +50,13 @@ def soak(folder: Path, minutes: float, seed: int, say: Callable[[str], None]) ->
         life, daemon = Life(here, random), Daemon(here)
         stack.callback(daemon.gone)
         until(lambda: select(here.folder / "db.sqlite", "SELECT 1 FROM sync_status WHERE slot IS NOT NULL"), 60)
-        with (
-            sampled(daemon, here) as samples,
-            slow_reader(here.folder / "db.sqlite", min(20.0, lasting_s / 15)) as counted,
-        ):
-            _live(life, daemon, samples, lasting_s, say)
+        with slow_reader(here.folder / "db.sqlite", min(20.0, lasting_s / 15)) as counted:
+            for number in range(max(RESTARTS, int(minutes))):
+                life.act()
+                daemon.again((signal.SIGTERM, signal.SIGKILL)[number % 2])
+            life.pay_one()
+            with sampled(daemon, here) as samples:
+                _live(life, samples, lasting_s, say)
         # The last process goes as the others did, and one comes that has all to itself.
         daemon.again(signal.SIGKILL)
         life.settle()
@@ -78,13 +79,9 @@ def soak(folder: Path, minutes: float, seed: int, say: Callable[[str], None]) ->
     return Soaked(tuple(samples), lasting_s, summary)
 
 
-def _live(life: Life, daemon: Daemon, samples: Sequence[Sample], lasting_s: float, say: Callable[[str], None]) -> None:
-    begun, restarts, minute = time.monotonic(), list(RESTARTS), 0
+def _live(life: Life, samples: Sequence[Sample], lasting_s: float, say: Callable[[str], None]) -> None:
+    begun, minute = time.monotonic(), 0
     while (passed := time.monotonic() - begun) < lasting_s:
-        if restarts and passed >= restarts[0][0] * lasting_s:
-            daemon.again(restarts.pop(0)[1])
-            if not restarts:
-                life.pay_one()
         life.act()
         if passed // 60 > minute:
             minute = int(passed // 60)
@@ -94,7 +91,6 @@ def _live(life: Life, daemon: Daemon, samples: Sequence[Sample], lasting_s: floa
                 f"{now.memory / MIB:.1f} MiB, {now.files} files, log of {now.wal / MIB:.1f} MiB"
             )
         time.sleep(PAUSE_S)  # the pace is the experiment; nothing waits for this
-    assert restarts == []
 
 
 def _agrees_with_the_chain(here: Town) -> None:

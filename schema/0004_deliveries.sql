@@ -66,7 +66,7 @@ SELECT
     sink,  -- name of the sink
     state,  -- pending, delivered, dead: given up, cancelled: there was nothing to tell any more
     attempts,  -- how often it was begun to be sent
-    iif(state = 'pending' AND ready, strftime('%Y-%m-%dT%H:%M:%SZ', next_attempt_ms / 1000, 'unixepoch'), NULL) AS next_attempt_at,  -- not before, UTC; NULL: it is settled, or waits for the finality that the sink wants
+    iif(state = 'pending' AND ready, strftime('%Y-%m-%dT%H:%M:%SZ', next_attempt_ms / 1000, 'unixepoch'), NULL) AS next_attempt_at,  -- not before, UTC; NULL: it is settled, waits for the finality that the sink wants, or is sent as soon as it may
     last_error,  -- why an attempt failed last; NULL: none did
     strftime('%Y-%m-%dT%H:%M:%SZ', first_ms / 1000, 'unixepoch') AS first_attempt_at,  -- UTC; NULL: none yet
     strftime('%Y-%m-%dT%H:%M:%SZ', ended_ms / 1000, 'unixepoch') AS ended_at  -- when it was settled, UTC; NULL: it is not

@@ -17,8 +17,9 @@ from indexer.edge.requests import Kind
 from indexer.errors import NoDatabase
 from indexer.posts import posts_of
 from indexer.status import DeliveryStatus
+from indexer.store import outbox
 from indexer.store.db import opened
-from indexer.workers.deliver import Deliverer
+from indexer.workers.deliver import Deliverer, SinkUnknown
 
 LIST: Final = """
     SELECT v.*, e.type FROM (
@@ -92,8 +93,11 @@ class Backfilled(Output):
 
 
 async def deliveries_of(config: Config, sink: str | None, state: str | None, limit: int) -> Deliveries:
-    """The newest messages. Raises NoDatabase."""
+    """The newest messages. Raises NoDatabase, SinkUnknown."""
     async with find.moment(config.database.path) as db:
+        names = {*await outbox.known(db), *(each.name for each in config.sink)}
+        if sink is not None and sink not in names:
+            raise SinkUnknown(f"there is no [[sink]] {sink!a}", hint=f"one of {', '.join(sorted(names)) or 'none'}")
         db.row_factory = Row
         rows = [dict(row) for row in await db.execute_fetchall(LIST, (sink, state, limit))]
     return Deliveries(deliveries=tuple(DeliveryRow(**row) for row in rows))

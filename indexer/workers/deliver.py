@@ -121,8 +121,13 @@ class Deliverer:
         self._awake.set()
 
     async def retry(self, sink: str | None, message: str | None) -> dict[str, Any]:
-        """Dead letters are tried once more: of a sink, or one message, or all; how many. Raises NotRetried."""
+        """Dead letters are tried once more: of a sink, or one message, or all; how many.
+
+        Raises NotRetried, SinkUnknown.
+        """
         parts = None if message is None else parse_message(message)
+        if sink is not None and sink not in (names := await outbox.known(self._db)):
+            raise SinkUnknown(f"there never was a [[sink]] {sink!a}", hint=f"one of {', '.join(names) or 'none'}")
         async with transaction(self._db):
             revived, outdated = await outbox.revive(self._db, sink, parts)
         if message is not None and not revived:

@@ -16,7 +16,7 @@ from indexer.edge.sinks.message import Message
 from indexer.status import DeliveryStatus
 from indexer.store import checkpoints, events, goback, outbox
 from indexer.store.db import opened, transaction
-from indexer.workers.deliver import Deliverer, Post
+from indexer.workers.deliver import Deliverer, Post, SinkUnknown
 from tests.delivery.world import DISTRIBUTIONS, FUNDERS, GENESIS_MS, NETWORK, promised
 
 DISTRIBUTION = DISTRIBUTIONS[0]
@@ -158,3 +158,20 @@ async def test_a_sink_that_is_new_looks_through_no_history_that_it_does_not_ask_
     assert looked == ["asks"]
     assert asks.got == [f"{number:032x}.0" for number in (1, 2)]
     assert hears.got == [f"{2:032x}.0"]
+
+
+async def test_of_dead_letters_those_are_retried_that_are_still_true(tmp_path: Path) -> None:
+    """The others are settled by their newer message: they ring no alarm any longer."""
+    sink = Keeps()
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, NETWORK)
+        await store(db, event(1), event(2))
+        await run(db, [Post("one", sink, Wants(everything=True), Since(slot=0))])
+        await db.execute("UPDATE delivery SET state = 'dead'")
+        await db.execute("UPDATE event SET turns = 1, gone = 1 WHERE event_id = ?", (f"{2:032x}",))
+        deliverer = Deliverer(db, "devnet", [], lambda: GENESIS_MS, DeliveryStatus())
+        assert await deliverer.retry("one", None) == {"retried": 1, "outdated": 1}
+        rows = await db.execute_fetchall("SELECT event_id, state FROM delivery WHERE turn = 0 ORDER BY event_id")
+        assert [tuple(row) for row in rows] == [(f"{1:032x}", "pending"), (f"{2:032x}", "cancelled")]
+        with pytest.raises(SinkUnknown):
+            await deliverer.retry("another", None)

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 # The machine that runs this may be slow and busy; how long an example takes says nothing about the code.
 settings.register_profile("indexer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("indexer")
+
+# A shell that runs tests in the background has them ignore SIGINT, and so would every process that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -341,7 +341,7 @@ class Chaos:
         failed = "SELECT distribution_id, milestone_id FROM release WHERE state = 'failed' AND settled = 0"
         for row in house.rows(failed):
             plan = next(plan for plan in self.world.plans if plan.id.hex() == row["distribution_id"])
-            arguments = {**row, "most": 5 * ADA if house.bears(plan) and house.rules.max_loss_per_day == AMPLE else 0}
+            arguments = {**row, "most": AMPLE if house.bears(plan) and house.rules.max_loss_per_day == AMPLE else 0}
             requests.leave(house.folder, Kind.RELEASE, arguments, house.now_ms())
             self.note(f"keeper {house.number} is asked for {row['distribution_id'][:8]}")
             await house.keeper._clerk.work()

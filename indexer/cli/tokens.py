@@ -1,5 +1,6 @@
 """Amounts as people read them: in the token's decimals, where these are known."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
@@ -45,9 +46,9 @@ class Tokens:
 class Worded(Output):
     """An answer whose words have amounts in them."""
 
+    @abstractmethod
     def words(self, tokens: Tokens) -> str:
         """The answer for people."""
-        raise NotImplementedError
 
 
 def worded(answer: Worded, config: Config) -> Told:

@@ -73,6 +73,11 @@ class Case:
         return [n for n, each in self.mine.items() if each.vesting <= self.found.now_ms]
 
     @property
+    def late(self) -> bool:
+        """Whether the chain's tip is old: a fork may have no block instead of the one it takes."""
+        return self.house.now_ms() - self.found.now_ms > 1000 * self.house.rules.ready_within_s
+
+    @property
     def ripe(self) -> bool:
         """Whether something of it can be paid."""
         met = len(self.signed & set(self.plan.terms.oracles)) >= self.plan.terms.threshold
@@ -103,24 +108,25 @@ def _due(case: Case) -> list[Expected]:
     ]
     name = case.milestone.decode()  # all of them are plain words
     mine = [row for row in rows if row["milestone_id"] == name]
-    blind = not case.house.stands_high
-    paused = (case.house.folder / "paused").exists()
+    watch = {
+        "not_paused": not (case.house.folder / "paused").exists(),
+        "caught_up": not case.late,
+        "no_rollback": case.house.stands_high,
+    }
     if under_way := next((row for row in mine if row["state"] in UNDER_WAY), None):
-        return [_under_way(under_way["state"], paused=paused, blind=blind)]
+        return [_under_way(under_way["state"], watch)]
     if any(row["state"] in UNDER_WAY for row in rows):
         return [Expected("waiting", "this one spends what that one leaves")]
     purse = purse_of(case)
-    gates = {
-        "not_paused": not paused,
-        "no_rollback": not blind,
+    gates = watch | {
         "reserve": purse.plain >= case.house.rules.reserve,
         "collateral": purse.staked,
     }
     if any(row["state"] == "failed" for row in mine[:SHOWN]):
         return [Expected("blocked", "not released: journal: ", gates)]
-    if shut := [gate for gate in ("not_paused", "reserve", "collateral") if not gates[gate]]:
+    if shut := [gate for gate in ("not_paused", "caught_up", "reserve", "collateral") if not gates[gate]]:
         return [Expected("blocked", f"not released: gate {shut[0]}: ", gates)]
-    if blind:
+    if not gates["no_rollback"]:
         rest = Expected("waiting", "not released yet: gate no_rollback", gates)
     elif any(row["state"] in TO_BE_BUILT and (row["retry_ms"] or 0) > case.found.now_ms for row in mine):
         rest = Expected("waiting", "it is tried again at", gates)
@@ -130,13 +136,14 @@ def _due(case: Case) -> list[Expected]:
     return _whatever_it_costs(case, purse, rest)
 
 
-def _under_way(state: str, *, paused: bool, blind: bool) -> Expected:
-    if not paused and not blind:
+def _under_way(state: str, watch: Mapping[str, bool]) -> Expected:
+    shut = [gate for gate, stands_open in watch.items() if not stands_open]
+    if not shut:
         return Expected("waiting", "is under way: a block has to take it")
-    gate = "gate not_paused" if paused else "gate no_rollback"
     if state == "submitted":
-        return Expected("waiting", f"a block may take it; until then it is not sent again: {gate}")
-    return Expected("blocked" if paused else "waiting", f"waits: it is not sent again: {gate}")
+        return Expected("waiting", f"a block may take it; until then it is not sent again: gate {shut[0]}")
+    standing = "waiting" if shut == ["no_rollback"] else "blocked"
+    return Expected(standing, f"waits: it is not sent again: gate {shut[0]}")
 
 
 def _whatever_it_costs(case: Case, purse: Purse, rest: Expected) -> list[Expected]:

@@ -9,6 +9,8 @@ import binascii
 import hmac
 import ssl
 from collections.abc import Callable, Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -120,14 +122,14 @@ class Webhook:
                 reason = str(error) or type(error).__name__
                 raise SinkFailed(f"cannot reach {self._host}: {reason}", Fault.SINK) from error
         assert answer is not None
-        _judge(answer.status, dict(answer.headers))
+        _judge(answer.status, dict(answer.headers), timestamp_s)
 
     async def close(self) -> None:
         """See Sink."""
         await self._pool.aclose()
 
 
-def _judge(status: int, headers: dict[bytes, bytes]) -> None:
+def _judge(status: int, headers: dict[bytes, bytes], now_s: float) -> None:
     """Raises SinkFailed unless the status is 2xx."""
     if 200 <= status < 300:
         return
@@ -136,5 +138,16 @@ def _judge(status: int, headers: dict[bytes, bytes]) -> None:
     if status in _OF_THE_MESSAGE:
         raise SinkFailed(f"answers {status}", Fault.MESSAGE)
     asked = next((value for name, value in headers.items() if name.lower() == b"retry-after"), b"")
-    after_s = min(_MOST_ASKED_S, float(asked)) if asked.isdigit() and len(asked) < 10 else None
-    raise SinkFailed(f"answers {status}", Fault.SINK, after_s)
+    raise SinkFailed(f"answers {status}", Fault.SINK, _wait_s(asked, now_s))
+
+
+def _wait_s(asked: bytes, now_s: float) -> float | None:
+    """Seconds that `Retry-After` asks for, as a number of them or as a date (RFC 9110, 10.2.3); None: nothing that can
+    be told."""
+    if asked.isdigit():
+        return min(_MOST_ASKED_S, float(asked)) if len(asked) < 10 else None
+    try:
+        until_s = parsedate_to_datetime(asked.decode("ascii")).replace(tzinfo=UTC).timestamp()
+    except ValueError:  # the date, the zone and the text of bytes alike
+        return None
+    return min(_MOST_ASKED_S, max(0.0, until_s - now_s))

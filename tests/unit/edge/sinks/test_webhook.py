@@ -164,8 +164,19 @@ async def test_whatever_is_not_2xx_is_a_failure_of_the_message_or_of_all(
     assert len(receiver.posts) == 1
 
 
+# The three forms of RFC 9110, 5.6.7, beside 00:13:51 of that day; what has passed, what is far away, what is no day.
+DATES = (
+    ("Thu, 19 Jan 2023 00:15:51 GMT", 120.0),
+    ("Thursday, 19-Jan-23 00:15:51 GMT", 120.0),
+    ("Thu Jan 19 00:15:51 2023", 120.0),
+    ("Wed, 18 Jan 2023 00:15:51 GMT", 0.0),
+    ("Fri, 20 Jan 2023 00:15:51 GMT", 3600.0),
+    ("Fri, 31 Feb 2023 00:15:51 GMT", None),
+)
+
+
 @pytest.mark.parametrize(
-    ("asked", "after_s"), [("120", 120.0), ("999999", 3600.0), ("soon", None), ("-5", None), ("9" * 400, None)]
+    ("asked", "after_s"), [("120", 120.0), ("999999", 3600.0), ("soon", None), ("-5", None), ("9" * 400, None), *DATES]
 )
 async def test_a_receiver_may_ask_to_wait_for_an_hour_at_most(
     asked: str, after_s: float | None, tmp_path: Path

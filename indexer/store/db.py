@@ -25,7 +25,7 @@ _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA busy_timeout = 2000",  # a reader that checkpoints, a backup: wait for it
-    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA journal_size_limit = 8388608",  # twice what fills between checkpoints: what a long reader left goes again
     "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
 )

@@ -27,7 +27,7 @@ from indexer.store import (
     status,
     watches,
 )
-from indexer.store.db import migrations, opened, opened_for_reading, schema_version, statements, transaction
+from indexer.store.db import migrations, opened, opened_for_reading, schema_version, snapshot, statements, transaction
 from tests.support.following import select
 
 NAMED = {
@@ -218,6 +218,20 @@ async def test_who_moves_the_write_ahead_log_into_the_database(tmp_path: Path, o
             async with transaction(db):
                 await db.execute("INSERT INTO much VALUES (zeroblob(?))", (2_000 * 4_096,))
         assert (path.stat().st_size > before) == own
+
+
+async def test_the_write_ahead_log_is_short_again_once_a_long_reader_has_gone(tmp_path: Path) -> None:
+    path, log = tmp_path / "db.sqlite", tmp_path / "db.sqlite-wal"
+    async with opened(path) as db:
+        await db.execute("CREATE TABLE big (bytes BLOB)")
+        async with opened_for_reading(path) as reader, snapshot(reader):
+            await reader.execute_fetchall("SELECT * FROM big")
+            for _ in range(24):
+                await db.execute("INSERT INTO big VALUES (zeroblob(1048576))")
+            assert log.stat().st_size > 24 << 20
+        for _ in range(2):  # one takes the log into the database, one begins it anew
+            await db.execute("INSERT INTO big VALUES (zeroblob(1))")
+        assert log.stat().st_size <= 8 << 20
 
 
 @pytest.mark.parametrize(

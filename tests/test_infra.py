@@ -124,6 +124,13 @@ def test_alerts_and_dashboard_select_by_labels_that_there_are(live: Watched) -> 
             assert label in OF_PROMETHEUS or set(value.split("|")) <= values[label], (name, label, value)
 
 
+def test_bounds_of_histograms_are_written_as_prometheus_keeps_them(live: Watched) -> None:
+    """Prometheus 3 makes 10.0 of 10 as it takes it in, and a rule about `le="10"` finds nothing there, for ever."""
+    bounds = re.findall(r'le="([^"]*)"', live.metrics)
+    assert len(bounds) > 10
+    assert [each for each in bounds if not re.fullmatch(r"\d+\.\d+|\+Inf", each)] == []
+
+
 def test_the_panels_of_the_dashboard_are_laid_out_beside_each_other() -> None:
     """Each with an id, a title, what it shows, a unit; none over another."""
     taken: set[tuple[int, int]] = set()

@@ -97,7 +97,9 @@ class FollowerMetrics(Collector):
             sum(n for depth, n in depths.items() if low < depth <= high)
             for low, high in zip((-1, *DEPTHS), (*DEPTHS, float("inf")), strict=True)
         )
-        buckets = [(str(bound), count) for bound, count in zip((*DEPTHS, "+Inf"), within, strict=True)]
+        # As floats, which Prometheus 3 makes of them anyway: rules that name a bound hold in Prometheus 2 too.
+        bounds = (*(str(float(depth)) for depth in DEPTHS), "+Inf")
+        buckets = list(zip(bounds, within, strict=True))
         total = sum(depth * count for depth, count in depths.items())
         yield HistogramMetricFamily(
             "indexer_rollback_depth_blocks", "Blocks undone by one rollback.", buckets=buckets, sum_value=total

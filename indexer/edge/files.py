@@ -15,6 +15,11 @@ from indexer import errors
 # Of what the daemon writes: its group may read, such as analysts and backups; others may not even look.
 FILE_MODE: Final = 0o640
 FOLDER_MODE: Final = 0o750
+# What nobody but the owner of a secret may do with it. systemd lets the service alone read a credential by an access
+# list, and where a file has one, the bits of the group show what the list may give to anybody: 0440, owned by root.
+_OTHERS: Final = 0o077
+_OTHERS_OF_A_CREDENTIAL: Final = 0o037
+_CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"  # where systemd's are, for the process that they are given to
 
 
 def make_folder(folder: Path) -> None:
@@ -89,13 +94,18 @@ def read_private_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            if mode & 0o077:
+            if mode & (_OTHERS_OF_A_CREDENTIAL if _is_credential(path) else _OTHERS):
                 raise errors.FileUnusable(
                     f"{path} can be read by others (mode {mode & 0o777:04o})", hint=f"chmod 600 {path}"
                 )
             return file.read()
     except OSError as error:
         raise errors.FileUnusable(f"cannot read {path}: {error.strerror}") from error
+
+
+def _is_credential(path: Path) -> bool:
+    folder = os.environ.get(_CREDENTIALS, "")
+    return folder != "" and path.resolve().is_relative_to(Path(folder).resolve())
 
 
 def read_up_to(path: Path, most: int) -> bytes:

@@ -45,6 +45,42 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     assert caught.value.hint == f"chmod 600 {path}"
 
 
+def test_a_credential_of_systemds_may_show_the_mode_of_its_access_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is that of a group that has no part in it. Beside the folder, and where there is none, it is a group's."""
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    path = private(credentials, "x-key: k")
+    path.chmod(0o440)
+    for folder in (None, "", str(tmp_path / "cred"), str(credentials / "deeper")):
+        monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+        if folder is not None:
+            monkeypatch.setenv("CREDENTIALS_DIRECTORY", folder)
+        with pytest.raises(errors.FileUnusable, match="0440"):
+            read_headers(path)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    assert read_headers(path) == {"x-key": "k"}
+    outside = private(tmp_path, "x-key: k")
+    outside.chmod(0o440)
+    (credentials / "link").symlink_to(outside)
+    for other in (outside, credentials / "link"):
+        with pytest.raises(errors.FileUnusable, match="0440"):
+            read_headers(other)
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o404, 0o460, 0o450, 0o442])
+def test_a_credential_that_everybody_may_read_or_others_may_change_is_refused(
+    mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An access list gives no more than the service has to have."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    path = private(tmp_path, "x-key: k")
+    path.chmod(mode)
+    with pytest.raises(errors.FileUnusable, match=f"{mode:04o}"):
+        read_headers(path)
+
+
 def test_a_url_is_shown_without_what_may_be_secret() -> None:
     """User, password and query."""
     assert shown_url("wss://me:secret@host:1/path?key=secret") == "wss://host:1/path"

@@ -100,6 +100,12 @@ class Past:
     attempts: int
 
 
+def family(kind: str) -> str:
+    """What a type of event is about: the part before the first dot. Of what concerns no distribution, messages of one
+    family are sent in order; a `wallet.low` that is refused holds up no `follower.stalled`."""
+    return kind.partition(".")[0]
+
+
 def holds(turn: int) -> bool:
     """Whether an event holds at this turn; else it is retracted."""
     return turn % 2 == 0

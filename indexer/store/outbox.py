@@ -20,6 +20,7 @@ from indexer.domain.delivery import (
     Subject,
     Wants,
     begun,
+    family,
     holds,
     owed,
 )
@@ -27,7 +28,6 @@ from indexer.store.lists import listed
 
 Place = tuple[int, int]  # an event's slot and number
 FIRST: Final[Place] = (-1, 0)  # before every event
-_NO_LANE: Final = "-"  # of what concerns no distribution; sorts before every id
 
 _TIME: Final = """(
     SELECT start_ms + (e.slot - start_slot) * slot_ms FROM era
@@ -65,7 +65,7 @@ ADD: Final = """
     INSERT INTO delivery (sink, event_id, turn, lane, state, ready, height, attempts, finality)
     VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?)
     ON CONFLICT (sink, event_id, turn) DO UPDATE SET state = 'pending', next_attempt_ms = NULL, first_ms = NULL,
-        ended_ms = NULL"""
+        ended_ms = NULL, lane = excluded.lane"""
 STIRS: Final = "SELECT EXISTS (SELECT 1 FROM outbox)"
 
 DEPTH: Final = """
@@ -124,6 +124,12 @@ SINKS: Final = "SELECT name, since_ms, since_slot, since_event, configured FROM 
 SET_SINK: Final = """
     INSERT INTO sink (name, since_ms, since_slot, since_event, configured) VALUES (?, ?, ?, ?, 1)
     ON CONFLICT (name) DO UPDATE SET since_ms = excluded.since_ms, since_slot = excluded.since_slot, configured = 1"""
+# As rows were written once: all that concerns no distribution in one lane. Beside newer ones they would be sent in any
+# order, a stall behind its end.
+PART: Final = """
+    UPDATE delivery SET lane = (
+        SELECT '-' || substr(type, 1, instr(type, '.') - 1) FROM event e WHERE e.event_id = delivery.event_id
+    ) WHERE sink = ? AND lane = '-' AND state = 'pending' AND ready = 1"""
 RETIRE: Final = "UPDATE sink SET configured = 0 WHERE name NOT IN (SELECT value FROM json_each(?))"
 NEWEST: Final = "SELECT coalesce(max(number), 0) FROM event"
 QUEUED: Final = """
@@ -189,6 +195,7 @@ async def enlist(db: Connection, name: str, since: Since) -> Since:
     """A sink is configured, and hears from here on; what rests on no block, from now on. Its `since`, in full."""
     event = int(next(iter(await db.execute_fetchall(NEWEST)))[0])
     await db.execute(SET_SINK, (name, since.ms, since.slot, event))
+    await db.execute(PART, (name,))
     return (await known(db))[name].since
 
 
@@ -257,7 +264,7 @@ async def _tell(
             for_it = wanted or begun(past) is not None
             if (again and wanted and holds(turn)) or (for_it and not there and owed(turn, past)):
                 ready = wants.finality is Finality.SEEN or height is None or not holds(turn)
-                lane = distribution_id or _NO_LANE
+                lane = distribution_id or f"-{family(kind)}"
                 was = deleted.get((event_id, name, turn), (0, None))
                 added.append((name, event_id, turn, lane, int(ready), None if ready else height, *was))
     if cancelled:

@@ -32,6 +32,7 @@ K: Final = 6
 CONFIRMED: Final = 3
 DISTRIBUTIONS: Final = tuple(bytes([n]) * 32 for n in range(1, 5))
 TYPES: Final = ("distribution.created", "milestone.quorum_met", "milestone.released", "attestation.rejected")
+OF_ITSELF: Final = ("wallet.low", "release.submitted", "follower.stalled", "follower.recovered")
 NETWORK: Final = Network("devnet", 42, K, (Era(0, GENESIS_MS, 1000),))
 FUNDERS: Final = dict(zip(DISTRIBUTIONS, ("f2" * 28, "f2" * 28, "f1" * 28, "f2" * 28), strict=True))
 DEPTHS: Final = {Finality.SEEN: 0, Finality.CONFIRMED: CONFIRMED, Finality.FINAL: K}
@@ -66,11 +67,11 @@ class Receiver:
     since_ms: int = 0
     told_from: int = 0  # events of the daemon's own, by number, that there were when it came
     hanging: list[asyncio.Future[bool]] = field(default_factory=list)
-    flying: list[str | None] = field(default_factory=list)
-    crowded: bool = False  # two at once of one distribution
+    flying: list[str] = field(default_factory=list)
+    crowded: bool = False  # two at once of one distribution, or of the daemon's own of one kind
 
     async def send(self, message: Message) -> None:
-        lane = message.event["distribution_id"]
+        lane = message.event["distribution_id"] or message.type.split(".")[0]
         self.crowded = self.crowded or lane in self.flying
         self.flying.append(lane)
         try:
@@ -220,8 +221,8 @@ class World:
 
     async def tell(self, db: Connection) -> None:
         name = f"{self.rng.getrandbits(128):032x}"
-        kind = self.rng.choice(("wallet.low", "release.submitted"))
-        distribution = None if kind == "wallet.low" else self.rng.choice(DISTRIBUTIONS)
+        kind = self.rng.choice(OF_ITSELF)
+        distribution = self.rng.choice(DISTRIBUTIONS) if kind == "release.submitted" else None
         slot = self.blocks[-1].slot if self.blocks else 0
         self.own.append((name, kind if distribution is None else f"{kind} {distribution.hex()}"))
         async with transaction(db):
@@ -470,7 +471,7 @@ def _check_finality(receiver: Receiver) -> None:
             earlier = {(receiver.name, f"{event_id}.{each}") for each in range(0, int(turn), 2)}
             assert earlier & receiver.world.depths.keys(), "what nobody can have been told is taken back"
             sure = "retracted"
-        elif message.type in ("wallet.low", "release.submitted"):
+        elif message.type in OF_ITSELF:
             sure = "final"
         else:
             assert depth is not None

@@ -133,7 +133,7 @@ async def run(
             metrics.BuildMetrics(__version__),
             metrics.FollowerMetrics(status, http.now_ms, why_not_ready),
             metrics.ModelMetrics(counted),
-            metrics.KeeperMetrics(keeping),
+            metrics.KeeperMetrics(keeping, http.now_ms),
             metrics.DeliveryMetrics(served, http.now_ms),
             metrics.FileMetrics(config.database.path),
             metrics.HeartbeatMetrics(beats),

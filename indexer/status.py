@@ -44,9 +44,10 @@ class FollowerStatus:
 @dataclass(slots=True)
 class KeeperStatus:
     """What the keeper found when it looked last. Amounts in lovelace; None: not known. `gates`: whether each is open;
-    `releases`: how many of those that are not settled are in which state; `turns`: how often, since the process began,
-    one has come to a state; `runway`: for how many releases the wallet lasts; `round_ms`: when its last round that went
-    well ended (POSIX milliseconds)."""
+    `releases`: how many of those that are not settled are in which state; `oldest_ms`: when the oldest of those that
+    are on their way was intended (POSIX milliseconds; 0: none is); `turns`: how often, since the process began, one has
+    come to a state; `runway`: for how many releases the wallet lasts; `round_ms`: when its last round that went well
+    ended (POSIX milliseconds)."""
 
     gates: dict[str, bool] = field(default_factory=dict)
     balance: int | None = None
@@ -55,6 +56,7 @@ class KeeperStatus:
     releases: dict[str, int] = field(default_factory=dict)
     turns: Counter[str] = field(default_factory=Counter)
     round_ms: int | None = None
+    oldest_ms: int | None = None
 
 
 @dataclass(slots=True)

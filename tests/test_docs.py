@@ -55,13 +55,13 @@ def test_every_metric_is_described_as_it_is_exposed_and_no_other(tmp_path: Path)
     here = Point(1, bytes(32))
     status = FollowerStatus(cursor=here, height=1, cursor_time_ms=1000, tip=Tip(here, 1))
     counted = ModelStatus({"pending": 1}, {"open": 1}, 0)
-    keeping = KeeperStatus({"enabled": True}, 5, 5, 10, {"built": 1}, Counter(built=1), 1000)
+    keeping = KeeperStatus({"enabled": True}, 5, 5, 10, {"built": 1}, Counter(built=1), 1000, 1000)
     registry = CollectorRegistry()
     for collector in (
         metrics.BuildMetrics("1"),
         metrics.FollowerMetrics(status, lambda: 2000, lambda: None),
         metrics.ModelMetrics(counted),
-        metrics.KeeperMetrics(keeping),
+        metrics.KeeperMetrics(keeping, lambda: 2000),
         metrics.FileMetrics(tmp_path / "db.sqlite"),
         metrics.DeliveryMetrics(DeliveryStatus(), lambda: 2000),
         metrics.HeartbeatMetrics(HeartbeatStatus()),

@@ -127,8 +127,9 @@ class ModelMetrics(Collector):
 class KeeperMetrics(Collector):
     """The keeper's."""
 
-    def __init__(self, status: KeeperStatus) -> None:
-        self._status = status
+    def __init__(self, status: KeeperStatus, clock_ms: Callable[[], int]) -> None:
+        """`clock_ms`: POSIX milliseconds."""
+        self._status, self._clock_ms = status, clock_ms
 
     def collect(self) -> Iterator[Metric]:
         """Prometheus families, in the order of docs/operations.md."""
@@ -141,6 +142,12 @@ class KeeperMetrics(Collector):
             None if status.round_ms is None else status.round_ms / 1000,
         )
         yield from _by("indexer_releases", "Releases that are not final, by state.", "state", status.releases)
+        oldest_ms, now_ms = status.oldest_ms, self._clock_ms()
+        yield from _gauge(
+            "indexer_release_oldest_seconds",
+            "For how long the oldest of those that are in no block is on its way.",
+            None if oldest_ms is None else max(0, now_ms - (oldest_ms or now_ms)) / 1000,
+        )
         turns = CounterMetricFamily("indexer_release_turns", "Releases that came to a state.", labels=["state"])
         for state, count in status.turns.items():
             turns.add_metric([state], count)

@@ -8,7 +8,7 @@ one release spend one output, so that one of them at most is ever in a block.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
@@ -19,7 +19,7 @@ from indexer.chain.time import iso
 from indexer.domain import gates as gating
 from indexer.domain.gates import Gate, Stands
 from indexer.domain.judge import SPONSOR_ALL
-from indexer.domain.submission import UNDER_WAY, ReleaseState, Sight, behold, rests
+from indexer.domain.submission import TO_BE_BUILT, UNDER_WAY, ReleaseState, Sight, behold, rests
 from indexer.edge import pause
 from indexer.errors import SessionBroken
 from indexer.store import events, releases
@@ -207,7 +207,7 @@ class Keeper:
         async with snapshot(db):  # between two looks the follower may have moved
             where = await self._at.position()
             unsettled = await releases.unsettled(db)
-            self._at.status.releases = Counter(str(each.state) for each in unsettled)
+            self._count(unsettled)
             if not unsettled or where is None or await events.recovering(db):
                 return
             sights = await releases.sights(db)
@@ -229,4 +229,11 @@ class Keeper:
                 turns.append((release, turn))
         after = {each.id: each for each in unsettled}
         after.update((each.id, each) for each in await self._at.journal.turns(turns, where.slot))
-        self._at.status.releases = Counter(str(each.state) for each in after.values())
+        self._count(after.values())
+
+    def _count(self, unsettled: Collection[releases.Release]) -> None:
+        """What metrics tell of them."""
+        status = self._at.status
+        status.releases = Counter(str(each.state) for each in unsettled)
+        on_their_way = (each.intended_ms for each in unsettled if each.state in UNDER_WAY | TO_BE_BUILT)
+        status.oldest_ms = min(on_their_way, default=0)

@@ -38,7 +38,7 @@ def test_what_is_not_known_is_not_told() -> None:
     )
     assert follower["indexer_follower_ready", ()] == 0
     assert told(metrics.ModelMetrics(ModelStatus())) == {}
-    assert told(metrics.KeeperMetrics(KeeperStatus())) == {}
+    assert told(metrics.KeeperMetrics(KeeperStatus(), lambda: 0)) == {}
 
 
 def test_depths_of_rollbacks_are_a_histogram() -> None:
@@ -72,13 +72,25 @@ def test_times_and_amounts_are_in_base_units() -> None:
     """Seconds, and lovelace as they are."""
     status = KeeperStatus(balance=12_000_000, collateral=0, runway=14, round_ms=1_700_000_000_250)
     status.turns["final"] += 2
-    assert told(metrics.KeeperMetrics(status)) == {
+    assert told(metrics.KeeperMetrics(status, lambda: 0)) == {
         ("indexer_keeper_last_round_timestamp_seconds", ()): 1_700_000_000.25,
         ("indexer_release_turns_total", (("state", "final"),)): 2,
         ("indexer_wallet_lovelace", ()): 12_000_000,
         ("indexer_wallet_collateral_lovelace", ()): 0,
         ("indexer_wallet_runway_releases", ()): 14,
     }
+
+
+def test_the_age_of_a_release_grows_with_the_clock_and_is_0_where_none_is_on_its_way() -> None:
+    """Also where the clock went back."""
+
+    def age(oldest_ms: int, now_ms: int) -> float:
+        found = told(metrics.KeeperMetrics(KeeperStatus(oldest_ms=oldest_ms), lambda: now_ms))
+        return found["indexer_release_oldest_seconds", ()]
+
+    assert age(1_700_000_000_000, 1_700_000_090_500) == 90.5
+    assert age(1_700_000_000_000, 1_600_000_000_000) == 0
+    assert age(0, 1_700_000_000_000) == 0
 
 
 def test_sizes_are_those_of_the_files_also_behind_a_link(tmp_path: Path) -> None:

@@ -208,9 +208,9 @@ def signer_of(config: Config) -> Signs | None:
     return None
 
 
-def wallet_address(config: Config, signer: Signs) -> bytes:
-    """Of the keeper's coins: its key, without a stake part."""
-    return address_bytes(Address(VerificationKey(key_hash(signer.public))), config.chain.id)
+def wallet_address(config: Config, owner: bytes) -> bytes:
+    """Of the keeper's coins: the hash of its key, without a stake part."""
+    return address_bytes(Address(VerificationKey(owner)), config.chain.id)
 
 
 def premises_of(
@@ -220,10 +220,15 @@ def premises_of(
     follower: FollowerStatus,
     status: KeeperStatus,
     *,
+    address: bytes | None = None,
     dry_run: bool = False,
 ) -> Premises:
-    """What the keeper works with, as it is configured. Nothing is written. Raises what blueprints raise."""
-    address = None if signer is None else wallet_address(config, signer)
+    """What the keeper works with, as it is configured; `address`: of its coins, where nobody is there to sign.
+
+    Nothing is written. Raises what blueprints raise.
+    """
+    if signer is not None:
+        address = wallet_address(config, key_hash(signer.public))
     wants = config.keeper
     rules = Rules(
         enabled=wants.enabled,

@@ -8,6 +8,8 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
+from aiosqlite import Connection
+
 from indexer import app, config, errors
 from indexer.chain.address import CredentialKind
 from indexer.chain.network import network_of
@@ -17,6 +19,7 @@ from indexer.chain.watch import CredentialWatch
 from indexer.cli.auditing import check_patterns
 from indexer.cli.outputs import Output
 from indexer.cli.told import ada, table
+from indexer.cli.wallets import for_the_daemon_alone, wallet_of
 from indexer.config import Config
 from indexer.edge import blueprints, kupo, ogmios
 from indexer.edge.files import only_writer
@@ -196,19 +199,25 @@ async def _database(loaded: Config) -> Check:
 async def _wallet(loaded: Config) -> Check:
     """The keeper's, as the database has it. An empty one keeps nobody from following, so it is no failure."""
     try:
-        signer = app.signer_of(loaded)
-        if signer is None:
-            return Check(name="wallet", ok=True, found="none: [keeper] has no key, so nothing is released from here")
-        address = text_of(app.wallet_address(loaded, signer))
         try:
             async with opened_for_reading(loaded.database.path) as db:
-                means = await _means(app.premises_of(loaded, db, signer, FollowerStatus(), KeeperStatus()))
+                address = await wallet_of(loaded, db)
+                means = None if address is None else await _means(_premises(loaded, db, address))
         except errors.NoDatabase:
+            address = await wallet_of(loaded, None)
             means = "what it has is told once `run` has followed the chain"
     except errors.IndexerError as error:
         return _failed("wallet", error)
+    if address is None:
+        return Check(name="wallet", ok=True, found="none: [keeper] has no key, so nothing is released from here")
+    whose = f" (as the database has it: {loaded.keeper.signing_key} is for the daemon to read)"
+    known = whose if for_the_daemon_alone(loaded) else ""
     off = "" if loaded.keeper.enabled else "; the keeper is off: [keeper] enabled"
-    return Check(name="wallet", ok=True, found=f"{address}: {means}{off}")
+    return Check(name="wallet", ok=True, found=f"{text_of(address)}{known}: {means}{off}")
+
+
+def _premises(loaded: Config, db: Connection, address: bytes) -> Premises:
+    return app.premises_of(loaded, db, None, FollowerStatus(), KeeperStatus(), address=address)
 
 
 async def _means(at: Premises) -> str:

@@ -12,6 +12,7 @@ from indexer.chain.time import iso, slot_to_ms
 from indexer.cli import find
 from indexer.cli.outputs import Output
 from indexer.cli.reaching import connector
+from indexer.cli.wallets import wallet_of
 from indexer.config import Config
 from indexer.domain import explaining
 from indexer.domain.explaining import Facts, Journaled, Proposal, Reason
@@ -86,8 +87,8 @@ async def matter_of(config: Config, distribution: str, milestone: str) -> AsyncI
     async with find.moment(config.database.path) as db:
         life = await find.life_of(db, distribution)
         milestone_id = find.milestone_of(life, milestone)
-        signer = app.signer_of(config)
-        premises = app.premises_of(config, db, signer, await _follower(db), KeeperStatus())
+        address = await wallet_of(config, db)
+        premises = app.premises_of(config, db, None, await _follower(db), KeeperStatus(), address=address)
         where = await premises.position()
         assert where is not None  # a distribution was read
         yield Matter(premises, where, life, milestone_id)

@@ -48,6 +48,11 @@ READ: Final = "SELECT 1 FROM wallet_reading WHERE credential = ?"
 HAS_READ: Final = "INSERT OR REPLACE INTO wallet_reading VALUES (?, ?, ?)"
 FORGET_READ: Final = "DELETE FROM wallet_reading WHERE slot > ?"
 REMEMBER: Final = "INSERT OR IGNORE INTO wallet VALUES (?, ?)"
+# Of several, the one that the configuration had when the daemon was last started, else the one that came last.
+REMEMBERED: Final = """
+    SELECT w.key_hash FROM wallet w
+    LEFT JOIN watch ON watch.credential = w.key_hash AND watch.kind = 'key' AND watch.configured = 1
+    ORDER BY watch.credential IS NULL, w.first_slot DESC, w.key_hash LIMIT 1"""
 EARLIER: Final = "SELECT key_hash FROM wallet WHERE key_hash <> ? ORDER BY first_slot DESC, key_hash LIMIT 3"
 
 
@@ -112,6 +117,12 @@ async def remember(db: Connection, key_hash: bytes, cursor: Place) -> None:
     """The keeper has this wallet from now on. The caller owns the transaction."""
     slot = cursor.slot if isinstance(cursor, Point) else 0
     await db.execute(REMEMBER, (key_hash.hex(), slot))
+
+
+async def remembered(db: Connection) -> bytes | None:
+    """The hash of the key that the keeper has, as far as the database knows; None: it had none yet."""
+    rows = list(await db.execute_fetchall(REMEMBERED))
+    return bytes.fromhex(rows[0][0]) if rows else None
 
 
 async def earlier_wallets(db: Connection, key_hash: bytes) -> list[bytes]:

@@ -166,6 +166,17 @@ def test_what_is_not_due_is_explained_and_not_released(here: Town) -> None:
     here.refused("distribution.unknown", "explain", "00" * 32, "m1")
 
 
+def test_who_cannot_read_the_key_has_the_wallet_from_the_database(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A credential of systemd's is for the daemon alone. To explain, or to show what would be sent, signs nothing."""
+    distribution = created(here)
+    explained = here.do("explain", distribution, "m1")
+    shown = here.do("submit-release", distribution, "m1", "--dry-run")
+    monkeypatch.setenv("INDEXER__KEEPER__SIGNING_KEY", "/run/credentials/indexer.service/keeper.skey")
+    assert here.do("explain", distribution, "m1")["reasons"] == explained["reasons"]
+    assert KEEPER.text in next(one["sentence"] for one in explained["reasons"] if one["topic"] == "gate reserve")
+    assert here.do("submit-release", distribution, "m1", "--dry-run")["cost"] == shown["cost"]
+
+
 def test_without_a_daemon_a_pause_is_made_and_ended_by_the_command(here: Town) -> None:
     here.follow()
     assert here.do("resume") == {"paused": False, "was": False, "reason": None, "by": "command"}

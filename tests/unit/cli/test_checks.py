@@ -57,11 +57,29 @@ async def test_without_a_key_there_is_none(tmp_path: Path) -> None:
 
 
 async def test_a_key_that_cannot_be_read_is_in_the_way(tmp_path: Path) -> None:
-    """With the hint of the key."""
-    found = await wallet(tmp_path, 'signing_key = "elsewhere.skey"')
-    assert not found.ok
+    """With what to do. Whose it is nobody knows before the daemon has run, with or without a database."""
+    for has_run in (False, True):
+        if has_run:
+            await holding(tmp_path, 7_000_000)
+        found = await wallet(tmp_path, 'signing_key = "elsewhere.skey"')
+        assert not found.ok
+        assert "start that: then the database knows" in str(found.hint)
     assert "elsewhere.skey" in found.found
     assert found.exit_code
+
+
+async def test_a_key_that_the_daemon_alone_can_read_is_that_of_the_wallet_that_the_database_remembers(
+    tmp_path: Path,
+) -> None:
+    """Of several, the one that was configured at the last start, whichever came first."""
+    await holding(tmp_path, 7_000_000)
+    async with opened(tmp_path / "db.sqlite") as db:
+        await coins.remember(db, KEEPER.hash, Point(7, bytes(32)))
+        await coins.remember(db, b"\x0b" * 28, HERE)
+    found = await wallet(tmp_path, 'signing_key = "elsewhere.skey"')
+    assert found.ok
+    assert found.found.startswith(f"{ADDRESS} (as the database has it: ")
+    assert "elsewhere.skey is for the daemon to read): 7.000000 ada" in found.found
 
 
 async def test_before_the_chain_was_followed_the_address_is_told(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ async def deliveries_of(config: Config, sink: str | None, state: str | None, lim
 
 
 async def retry(config: Config, sink: str | None, message: str | None) -> Retried:
-    """Raises NotRetried, Unanswered, FileUnusable."""
+    """Raises NotRetried, SinkUnknown, Unanswered, FileUnusable."""
     if daemon_runs(config):
         return Retried(**await ask_daemon(config, Kind.RETRY, {"sink": sink, "message": message}))
     return Retried(**await _by_ourselves(config, lambda deliverer: deliverer.retry(sink, message)))

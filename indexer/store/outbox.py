@@ -144,7 +144,7 @@ OUTDATE: Final = """
     UPDATE delivery SET state = 'cancelled' WHERE number IN (SELECT value FROM json_each(?))"""
 DEAD_LETTERS: Final = """
     SELECT d.number, e.turns = d.turn FROM delivery d JOIN event e ON e.event_id = d.event_id
-    WHERE d.state = 'dead' AND (?1 IS NULL OR d.sink = ?1) AND (?2 IS NULL OR d.event_id = ?2 AND d.turn = ?3)"""
+    WHERE d.state = 'dead' AND d.sink IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR d.event_id = ?2 AND d.turn = ?3)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,11 +379,11 @@ async def queued(db: Connection) -> dict[str, tuple[int, int, int]]:
     return found
 
 
-async def revive(db: Connection, sink: str | None = None, message: tuple[str, int] | None = None) -> tuple[int, int]:
-    """Dead letters are tried once more: of a sink, or one message (its event and turn), or all. How many; and how many
+async def revive(db: Connection, sinks: Iterable[str], message: tuple[str, int] | None = None) -> tuple[int, int]:
+    """Dead letters of these sinks are tried once more: one message (its event and turn), or all. How many; and how many
     are not, for the event has turned since and its newer message says what is true: those are cancelled."""
     event_id, turn = (None, None) if message is None else message
-    rows = list(await db.execute_fetchall(DEAD_LETTERS, (sink, event_id, turn)))
+    rows = list(await db.execute_fetchall(DEAD_LETTERS, (listed(sinks), event_id, turn)))
     current = [int(number) for number, is_current in rows if is_current]
     outdated = [int(number) for number, is_current in rows if not is_current]
     for statement, numbers in ((REVIVE, current), (OUTDATE, outdated)):

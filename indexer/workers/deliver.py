@@ -121,23 +121,35 @@ class Deliverer:
         self._awake.set()
 
     async def retry(self, sink: str | None, message: str | None) -> dict[str, Any]:
-        """Dead letters are tried once more: of a sink, or one message, or all; how many.
+        """Dead letters of the sinks of the configuration are tried once more: of one, or one message, or all; how many.
+        Nobody waits for the end of a sink's rest then.
 
         Raises NotRetried, SinkUnknown.
         """
         parts = None if message is None else parse_message(message)
-        if sink is not None and sink not in (names := await outbox.known(self._db)):
-            raise SinkUnknown(f"there never was a [[sink]] {sink!a}", hint=f"one of {', '.join(names) or 'none'}")
+        if sink is not None and sink not in self._desks:
+            raise await self._not_configured(sink)
+        names = self._desks.keys() if sink is None else {sink}
         async with transaction(self._db):
-            revived, outdated = await outbox.revive(self._db, sink, parts)
+            revived, outdated = await outbox.revive(self._db, names, parts)
         if message is not None and not revived:
             raise NotRetried(
                 f"{message} has a newer message, which says what is true"
                 if outdated
-                else f"{message} is no dead letter"
+                else f"{message} is no dead letter of a sink of the configuration"
             )
+        for name in names if revived else ():
+            self._desks[name].rests_until_ms = 0
         self.wake()
         return {"retried": revived, "outdated": outdated}
+
+    async def _not_configured(self, name: str) -> SinkUnknown:
+        if name in await outbox.known(self._db):
+            return SinkUnknown(
+                f"no [[sink]] has the name {name!a} any longer",
+                hint="what it was to get waits until config.toml has it again and the daemon was started anew",
+            )
+        return SinkUnknown(f"no [[sink]] has the name {name!a}", hint=f"one of {', '.join(self._desks) or 'none'}")
 
     async def backfill(self, name: str, since: Since, *, again: bool) -> dict[str, Any]:
         """A sink is sent what happened since then and it wants to hear of; with `again` also what it was sent before.
@@ -146,7 +158,7 @@ class Deliverer:
         """
         desk = self._desks.get(name)
         if desk is None:
-            raise SinkUnknown(f"no [[sink]] has the name {name!a}", hint=f"one of {', '.join(self._desks) or 'none'}")
+            raise await self._not_configured(name)
         made, after = 0, outbox.FIRST
         while True:
             async with transaction(self._db):
@@ -252,7 +264,8 @@ class Deliverer:
                 self.wake()
         if not 0 <= now_ms - self._counted_ms < COUNTED_EVERY_MS:
             self._counted_ms = now_ms
-            self._status.queued = dict.fromkeys(self._desks, (0, 0, 0)) | await outbox.queued(self._db)
+            queued = await outbox.queued(self._db)
+            self._status.queued = {name: queued.get(name, (0, 0, 0)) for name in self._desks}
 
     async def _something_is_due(self, now_ms: int) -> bool:
         for desk in self._desks.values():
@@ -294,18 +307,19 @@ class Deliverer:
             desk.busy.discard(outcome.message.lane)
             name = desk.post.name
             self._status.attempts[name, "delivered" if failed is None else "failed"] += 1
+            resting = rests(desk.rests_until_ms, now_ms)
             if failed is None or failed.fault is Fault.MESSAGE:
+                if resting:
+                    continue  # it was under way before another failed, or the sink asked for rest: that stands
                 if desk.failures:
                     log.info("sink.recovered", sink=name, after_failures=desk.failures)
                 desk.failures = desk.rests_until_ms = 0
-            elif (
-                not rests(desk.rests_until_ms, now_ms) or failed.after_s is not None
-            ):  # else others have failed just now
+            elif not resting or failed.after_s is not None:  # else others have failed just now
                 desk.failures += 1
                 rest_ms = wait_ms(desk.failures, delivery.LONGEST_REST_MS, self._jitter())
                 if failed.after_s is not None:
                     rest_ms = max(rest_ms, int(failed.after_s * 1000))
-                known_ms = desk.rests_until_ms if rests(desk.rests_until_ms, now_ms) else 0
+                known_ms = desk.rests_until_ms if resting else 0
                 desk.rests_until_ms = max(known_ms, now_ms + rest_ms)
                 if desk.failures == 1:
                     log.warning("sink.failing", sink=name, reason=str(failed), hint=failed.hint)

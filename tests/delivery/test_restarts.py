@@ -16,7 +16,7 @@ from indexer.edge.sinks.message import Message
 from indexer.status import DeliveryStatus
 from indexer.store import checkpoints, events, goback, outbox
 from indexer.store.db import opened, transaction
-from indexer.workers.deliver import Deliverer, Post, SinkUnknown
+from indexer.workers.deliver import Deliverer, NotRetried, Post, SinkUnknown
 from tests.delivery.world import DISTRIBUTIONS, FUNDERS, GENESIS_MS, NETWORK, promised
 
 DISTRIBUTION = DISTRIBUTIONS[0]
@@ -162,16 +162,45 @@ async def test_a_sink_that_is_new_looks_through_no_history_that_it_does_not_ask_
 
 async def test_of_dead_letters_those_are_retried_that_are_still_true(tmp_path: Path) -> None:
     """The others are settled by their newer message: they ring no alarm any longer."""
-    sink = Keeps()
+    posts = [Post("one", Keeps(), Wants(everything=True), Since(slot=0))]
     async with opened(tmp_path / "db.sqlite") as db:
         await checkpoints.claim(db, NETWORK)
         await store(db, event(1), event(2))
-        await run(db, [Post("one", sink, Wants(everything=True), Since(slot=0))])
+        await run(db, posts)
         await db.execute("UPDATE delivery SET state = 'dead'")
         await db.execute("UPDATE event SET turns = 1, gone = 1 WHERE event_id = ?", (f"{2:032x}",))
-        deliverer = Deliverer(db, "devnet", [], lambda: GENESIS_MS, DeliveryStatus())
+        deliverer = Deliverer(db, "devnet", posts, lambda: GENESIS_MS, DeliveryStatus())
+        await deliverer.open()
         assert await deliverer.retry("one", None) == {"retried": 1, "outdated": 1}
         rows = await db.execute_fetchall("SELECT event_id, state FROM delivery WHERE turn = 0 ORDER BY event_id")
         assert [tuple(row) for row in rows] == [(f"{1:032x}", "pending"), (f"{2:032x}", "cancelled")]
-        with pytest.raises(SinkUnknown):
+        await deliverer.close()
+
+
+async def test_of_a_sink_that_is_left_out_nothing_is_retried_and_nothing_counted(tmp_path: Path) -> None:
+    """It would never be sent; and whoever asks is told so."""
+    names, status = ("gone", "here"), DeliveryStatus()
+    posts = {name: Post(name, Keeps(), Wants(everything=True), Since(slot=0)) for name in names}
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, NETWORK)
+        await store(db, event(1), event(2))
+        await run(db, list(posts.values()))
+        await db.execute("UPDATE delivery SET state = 'dead'")
+        await db.execute("UPDATE delivery SET state = 'pending' WHERE sink = 'gone' AND event_id = ?", (f"{2:032x}",))
+        deliverer = Deliverer(db, "devnet", [posts["here"]], lambda: GENESIS_MS, status)
+        await deliverer.open()
+        await deliverer.step()
+        assert status.queued == {"here": (0, 0, 2)}
+        for ask in (deliverer.retry("gone", None), deliverer.backfill("gone", Since(), again=False)):
+            with pytest.raises(SinkUnknown, match="any longer") as refused:
+                await ask
+            assert "config.toml" in str(refused.value.hint)
+        with pytest.raises(SinkUnknown) as unknown:
             await deliverer.retry("another", None)
+        assert unknown.value.hint == "one of here"
+        assert await deliverer.retry(None, None) == {"retried": 2, "outdated": 0}
+        dead = await db.execute_fetchall("SELECT sink FROM delivery WHERE state = 'dead'")
+        assert [row[0] for row in dead] == ["gone"]
+        with pytest.raises(NotRetried, match="sink of the configuration"):
+            await deliverer.retry(None, f"{1:032x}.0")
+        await deliverer.close()

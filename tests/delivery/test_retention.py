@@ -109,7 +109,7 @@ class Twin(World):
                     await self.rebuild()
                 case 4 if not self.forgets_dead:
                     async with transaction(self.db):
-                        await outbox.revive(self.db)
+                        await outbox.revive(self.db, SINKS)
                 case _:
                     self.grow(recurring=self.rng.random() < 0.1)
                     await self.store(self.db)

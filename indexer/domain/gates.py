@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from indexer.chain.parameters import MOST_STAKED
+
 KNOWN_PROTOCOLS: Final = (9, 10, 11)
 """Major protocol versions whose rules this version was tried with. A new one may change what a transaction means."""
 HELD_TOO_LONG_MS: Final = 600_000  # a due release that a gate has held so long is worth telling somebody
@@ -160,6 +162,9 @@ def _balance(wallet: Wallet, reserve: int) -> str:
 
 
 def _collateral(wallet: Wallet, needed: int) -> Stands:
+    if needed > MOST_STAKED:
+        told = f"the node asks for {needed} lovelace to be staked for scripts: {MOST_STAKED} are allowed"
+        return Stands(Gate.COLLATERAL, False, told)
     if wallet.collateral is not None:
         return Stands(Gate.COLLATERAL, True, f"a coin of {wallet.collateral} lovelace is kept for scripts")
     return Stands(Gate.COLLATERAL, False, f"no coin of ada alone with {needed} lovelace is kept for scripts yet")

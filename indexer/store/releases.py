@@ -37,6 +37,17 @@ ADD_STEP: Final = """
     VALUES (?1, ?2, (SELECT to_state FROM release_step WHERE release_id = ?1 ORDER BY number DESC LIMIT 1), ?3, ?4, ?5,
         ?6)"""
 BY_HAND: Final = "UPDATE release SET by_hand = 1 WHERE release_id = ?"
+# Of each release the most that a transaction of the last day may take, for as long as no block shows what became of it.
+# Those of one state output exclude each other. What was refused or has expired counts too: only the node says so.
+AT_STAKE: Final = """
+    SELECT coalesce(sum((
+        SELECT max(t.loss) FROM release_transaction t
+        WHERE t.release_id = r.release_id AND t.loss > 0
+            AND (t.built_ms >= ?3 OR r.state IN ('built', 'submitted', 'rolled_back'))
+    )), 0)
+    FROM release r
+    WHERE r.settled = 0 AND r.state NOT IN ('in_block', 'confirmed', 'final', 'superseded')
+        AND NOT (r.state_transaction_id = ?1 AND r.state_index = ?2)"""
 SENT: Final = "UPDATE release_transaction SET sent_ms = ?, sent_height = ? WHERE transaction_id = ?"
 
 _RELEASES: Final = """
@@ -180,6 +191,13 @@ async def sights(db: Connection) -> dict[str, OfState]:
         else:
             found[release_id] = Spent(bytes.fromhex(spent_by), slot, height, bool(ours))
     return found
+
+
+async def at_stake(db: Connection, state: OutputReference, since_ms: int) -> int:
+    """Lovelace that releases which no block shows may yet take from the wallet, but for those of one state output;
+    signed at `since_ms` (POSIX milliseconds) or later, or under way."""
+    rows = await db.execute_fetchall(AT_STAKE, (state.transaction_id.hex(), state.index, since_ms))
+    return int(next(iter(rows))[0])
 
 
 async def there(db: Connection, references: Iterable[OutputReference]) -> dict[OutputReference, bool]:

@@ -102,7 +102,8 @@ class Premises:
         slot = slot_of(standing.cursor.place)
         time_ms = slot_to_ms(network.eras, slot)
         k = network.security_parameter
-        day_ago = first_slot_at(network.eras, time_ms - DAY_MS)
+        # By our own clock too: a block of the future would make today's losses yesterday's.
+        day_ago = first_slot_at(network.eras, min(time_ms, self.now_ms()) - DAY_MS)
         return Position(slot, standing.cursor.height, time_ms, day_ago, k, min(self.rules.confirmed_depth, k))
 
     async def pocket(self, where: Position | None) -> Pocket:

@@ -8,7 +8,7 @@ import aiosqlite
 import structlog
 
 from indexer.chain.coin import Coin
-from indexer.chain.parameters import Parameters
+from indexer.chain.parameters import MOST_STAKED, Parameters
 from indexer.chain.time import Timeline
 from indexer.domain import gates as gating
 from indexer.domain.gates import Gate, Stands
@@ -38,7 +38,7 @@ from indexer.workers.aside import Aside
 from indexer.workers.journal import course_of, new
 from indexer.workers.making import Drawn, draw, journaled, sign, split
 from indexer.workers.pocket import Pocket, collateral_needed
-from indexer.workers.premises import Position, Premises
+from indexer.workers.premises import DAY_MS, Position, Premises
 from indexer.workers.sender import Sender, answer_of
 from indexer.workers.sending import ReferenceSpent, Search, find_reference
 
@@ -134,7 +134,7 @@ class Releaser:
             raise Held("it is a dry run: nothing is signed or sent", hint="`indexer submit-release --dry-run` shows it")
         for release in await releases.unsettled(self._at.db):
             if release.state_output == one.state and release.state in UNDER_WAY:
-                return await self._under_way(release, one)
+                return await self._under_way(release, one, most)
         chain = await self._ask(node)
         if shut := gating.shut(await self._at.gates(where), but=(Gate.ENABLED,)):
             if [each.gate for each in shut] == [Gate.COLLATERAL] and self._at.address is not None:
@@ -146,12 +146,19 @@ class Releaser:
             raise Costly(f"it would cost {drawn.built.loss} lovelace: {most} were agreed to")
         return await self._make(chain, pocket, drawn, where, by_hand=True)
 
-    async def _under_way(self, release: Release, one: Wanted) -> Release:
-        """What somebody asks for is under way already. Raises Held where it is another milestone's."""
+    async def _under_way(self, release: Release, one: Wanted, most: int) -> Release:
+        """What somebody asks for is under way already. Raises Held where it is another milestone's, Costly."""
         if release.milestone_id != one.milestone_id:
             shown = shown_milestone(release.milestone_id)
             raise Held(
                 f"release {release.id}, of milestone {shown}, is under way: this one spends what that one leaves"
+            )
+        # Where it is sent anyway, nobody is asked.
+        asked = not (self._at.rules.enabled or release.by_hand)
+        if asked and release.latest is not None and release.latest.loss > most:
+            raise Costly(
+                f"release {release.id} was signed, and costs {release.latest.loss} lovelace: {most} were agreed to",
+                hint="it expires within half an hour; ask again after that",
             )
         return await self._at.journal.by_hand(release)
 
@@ -160,7 +167,7 @@ class Releaser:
         raises."""
         chain, pocket = await self._ask(node), await self._at.pocket(where)
         drawn = await self._drawn(chain, pocket, one, where)
-        return drawn, await self._allowed(sponsored(one, self._at.rules.sponsors), pocket, where)
+        return drawn, await self._allowed(one, pocket, where)
 
     async def prepare(self, node: Node, where: Position, *, may_split: bool) -> None:
         """Learn what the node has to tell, and make the coin that backs scripts, before anything is due."""
@@ -211,7 +218,7 @@ class Releaser:
     async def _split(self, chain: Chain, pocket: Pocket, where: Position, *, by_hand: bool = False) -> None:
         """Make the coin that backs scripts out of a larger one, once. Until a block has it, the gate is shut."""
         coin, policy = pocket.to_split, next(iter(self._at.scripts), None)
-        if self._at.rules.dry_run:
+        if self._at.rules.dry_run or self._at.needed > MOST_STAKED:
             return
         if waiting := await releases.splits(self._at.db, where.slot):
             for sent in waiting if by_hand else ():  # who is not enabled sends again only what somebody asks for
@@ -300,7 +307,7 @@ class Releaser:
                 self._leave_alone(wanted, f"it would cost at least {least} lovelace, and nobody sponsors it")
                 return None
         drawn = await self._drawn(chain, pocket, wanted, where)
-        allowed = await self._allowed(bears, pocket, where)
+        allowed = await self._allowed(wanted, pocket, where)
         if drawn.built.loss > allowed:
             reason = f"it would cost {drawn.built.loss} lovelace: {allowed} are allowed"
             self._leave_alone(wanted, reason if bears else f"{reason}, for nobody sponsors it")
@@ -315,16 +322,12 @@ class Releaser:
         around = self._around(chain, wanted.policy, where)
         return await draw(wanted, state, around, pocket.purse, chain.node.evaluate)
 
-    async def _allowed(self, bears: bool, pocket: Pocket, where: Position) -> int:
+    async def _allowed(self, wanted: Wanted, pocket: Pocket, where: Position) -> int:
         """Lovelace that a release may cost: none, unless it is sponsored; then what is left of the day's limit, and
         what lies above the reserve."""
-        if not bears:
+        if not sponsored(wanted, self._at.rules.sponsors):
             return 0
-        at_stake = sum(
-            max(0, each.latest.loss)
-            for each in await releases.unsettled(self._at.db)
-            if each.state in UNDER_WAY and each.latest is not None
-        )
+        at_stake = await releases.at_stake(self._at.db, wanted.state, self._at.now_ms() - DAY_MS)
         lost = await self._lost(pocket, where)
         balance = sum(coin.output.lovelace for coin in pocket.plain)
         return max(0, min(self._at.rules.max_loss_per_day - lost, balance - self._at.rules.reserve) - at_stake)

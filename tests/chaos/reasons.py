@@ -208,10 +208,24 @@ def purse_of(case: Case) -> Purse:
     stakes = [coin for coin in free.values() if STAKED <= coin <= 3 * STAKED]
     since = found.slot - DAY_SLOTS
     lost = sum(max(0, move.loss) for move in found.moves[house.wallet.hash] if move.slot >= since)
-    at_stake = sum(max(0, row["loss"]) for row in latest.values())
+    at_stake = sum(_at_stake(case).values())
     balance = sum(coin for coin in plain.values() if isinstance(coin, int))
     left = min(house.rules.max_loss_per_day - lost, balance - house.rules.reserve) - at_stake
     return Purse(balance, sum(free.values()) - min(stakes, default=0), bool(stakes), max(0, left))
+
+
+def _at_stake(case: Case) -> dict[str, int]:
+    """What releases of other distributions may yet take, and no block tells of: those under way, and what was signed
+    within a day and is said to have come to nothing."""
+    since_ms, most = case.house.now_ms() - 1000 * DAY_SLOTS, dict[str, int]()
+    for row in case.house.rows("SELECT t.*, r.* FROM release_transaction t JOIN release r USING (release_id)"):
+        here = (
+            Reference(bytes.fromhex(row["state_transaction_id"]), row["state_index"]) == case.found.states[case.plan.id]
+        )
+        counts = row["state"] in UNDER_WAY or (row["state"] in TO_BE_BUILT | {"failed"} and row["built_ms"] >= since_ms)
+        if counts and not row["settled"] and not here:
+            most[row["release_id"]] = max(most.get(row["release_id"], 0), row["loss"])
+    return most
 
 
 def counted(case: Case) -> list[str]:

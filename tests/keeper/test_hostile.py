@@ -101,7 +101,7 @@ async def test_a_split_is_not_paid_for_at_any_price_that_a_node_tells(tmp_path: 
     async with grounds() as (yard, server):
         yard.pay(NEW.address, 1_000 * ADA)
         async with House(yard, server, tmp_path, wallet=NEW).opened() as it:
-            through(it, _dear)
+            through(it, telling(fee_constant=2 * ADA))
             with capture_logs() as logs:
                 await it.round()
             assert [entry["code"] for entry in logs if entry["event"] == "collateral.not_made"] == ["keeper.costly"]
@@ -109,13 +109,67 @@ async def test_a_split_is_not_paid_for_at_any_price_that_a_node_tells(tmp_path: 
             assert it.signer.signed == []
 
 
-def _dear(node: Any) -> None:
-    parameters = node.parameters
+def telling(**prices: int) -> Callable[[Any], None]:
+    """A node that tells other parameters than the network's."""
 
-    async def told() -> Any:
-        return replace(await parameters(), fee_constant=100 * ADA)
+    def change(node: Any) -> None:
+        parameters = node.parameters
 
-    node.parameters = told
+        async def told() -> Any:
+            return replace(await parameters(), **prices)
+
+        node.parameters = told
+
+    return change
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize(
+    "prices",
+    [
+        {"collateral_percentage": 20_000},
+        {"collateral_percentage": 350_000, "max_size": 2_000, "max_units": Units(10, 10), "max_script_size": 12_000},
+    ],
+)
+async def test_no_more_than_ten_ada_are_ever_staked_for_scripts_whatever_a_node_asks_for(
+    tmp_path: Path, prices: dict[str, Any], by_hand: bool
+) -> None:
+    """It would come to nine tenths of the wallet, taken by a block that says that the scripts failed."""
+    async with grounds() as (yard, server):
+        yard.pay(NEW.address, 6 * ADA)
+        yard.pay(NEW.address, 20 * ADA)
+        yard.pay(NEW.address, 1_000 * ADA)
+        async with House(yard, server, tmp_path, wallet=NEW).opened() as it:
+            made = await due(it)
+            through(it, telling(**prices))
+            if by_hand:
+                refused = await asked(it, Kind.RELEASE, release(made))
+                assert refused["error"]["code"] == "keeper.held"
+                assert "to be staked for scripts: 10000000 are allowed" in refused["error"]["message"]
+            else:
+                await it.round()
+            for _ in range(3):
+                await it.block()
+            assert it.signer is not None
+            assert it.signer.signed == []
+            assert not it.status.gates["collateral"]
+
+
+async def test_what_brings_its_keeper_enough_is_not_sent_at_any_fee_either(tmp_path: Path) -> None:
+    """The wallet would lose nothing by it: the fee would be what the funder has set aside for keepers."""
+    async with house(tmp_path) as it:
+        made = await promised(it.yard, terms(allocation(1, 700), keeper_fee_per_payout=20 * ADA))
+        await attested(it.yard, made, b"m1", 0, 1)
+        assert it.keeper is not None
+        honest = it.keeper._connect
+        through(it, telling(fee_constant=5 * ADA, collateral_percentage=60))
+        with capture_logs() as logs:
+            await it.round()
+        (left,) = [entry["reason"] for entry in logs if entry["event"] == "release.left_alone"]
+        assert left.startswith("the fee would be 5")
+        assert transactions(it) == []
+        it.keeper._clerk._connect = it.keeper._connect = honest
+        assert (await asked(it, Kind.RELEASE, release(made)))["state"] == "submitted"
 
 
 # --- a node that is another one, lies, hangs

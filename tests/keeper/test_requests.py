@@ -12,7 +12,7 @@ from indexer.edge.node import node as node_session
 from indexer.edge.requests import Kind
 from indexer.errors import FileUnusable
 from indexer.workers.clerk import Clerk
-from tests.support.keeping import RULES, TIMEOUT_S, House, attested, house, promised
+from tests.support.keeping import RULES, TIMEOUT_S, House, attested, grounds, house, promised
 from tests.support.yard import allocation, terms
 
 DISABLED = replace(RULES, enabled=False)
@@ -90,6 +90,28 @@ async def test_a_release_by_hand_may_cost_what_was_agreed_to_and_no_lovelace_mor
         await it.block(1)
         assert it.states() == ["in_block"]
         assert before - it.wealth == cost > 0
+
+
+async def test_what_was_signed_while_the_keeper_was_on_is_sent_by_hand_for_what_was_agreed_to_alone(
+    tmp_path: Path,
+) -> None:
+    """The mempool forgot it, and the keeper is off now: it would not be sent if nobody asked."""
+    async with grounds() as (yard, server):
+        made = await promised(yard, terms(allocation(1, 700), keeper_fee_per_payout=0))
+        await attested(yard, made, b"m1", 0, 1)
+        async with House(yard, server, tmp_path, replace(RULES, sponsors=frozenset({"all"}))).opened() as it:
+            await it.round()
+            (row,) = it.releases()
+        yard.node.fork(0, 0, drop=[bytes.fromhex(row["transaction_id"])])
+        async with House(yard, server, tmp_path, DISABLED).opened() as it:
+            refused = await asked(it, Kind.RELEASE, release(made, most=row["cost"] - 1))
+            assert refused["error"]["code"] == "keeper.costly"
+            assert row["release_id"] in refused["error"]["message"]
+            await it.block(7)
+            assert it.states() == ["submitted"]
+            assert (await asked(it, Kind.RELEASE, release(made, most=row["cost"])))["state"] == "submitted"
+            await it.block(7)
+            assert it.states() == ["confirmed"]
 
 
 @pytest.mark.parametrize(

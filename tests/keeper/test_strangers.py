@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
+from indexer.chain.block import OutputReference
 from indexer.edge.builder.coins import usable
 from indexer.edge.builder.funding import lovelace_to_lock, seed_for
 from indexer.edge.builder.intents import Create
+from indexer.edge.builder.reader import Read, read
+from indexer.ogmios.rulings import RULES as RULINGS
+from indexer.ogmios.submission import EvaluationFailed
 from indexer.plutus.datum import Distribution
+from tests.keeper.test_hostile import through
 from tests.support.keeping import RULES, House, attested, grounds, house, promised
-from tests.support.yard import ADA, FUNDER, allocation, id_of, terms
+from tests.support.yard import ADA, FUNDER, KEEPER, allocation, id_of, terms
 
 HONEST = terms(allocation(9, 700))
 
@@ -108,6 +113,47 @@ async def test_the_limit_of_a_day_counts_what_left_the_wallet_also_in_a_new_data
             for _ in range(3):
                 await it.block()
             assert len(it.releases()) == min(paid, 4 - paid)
+
+
+async def test_what_a_node_swallowed_counts_for_a_day_for_it_may_land_all_the_same(tmp_path: Path) -> None:
+    """It takes transactions, shows no block with them until they have expired, and then evaluates none that pays what
+    was signed before: otherwise more and more would be signed, and it has them all."""
+    rules = replace(RULES, sponsors=frozenset({"all"}), max_loss_per_day=700_000)
+    signed, swallowed = list[Read](), set[OutputReference]()
+
+    def greedy(node: Any) -> None:
+        evaluate = node.evaluate
+
+        async def evaluated(raw: bytes, *also: Any) -> Any:
+            if not swallowed.isdisjoint(read(raw).inputs):
+                raise EvaluationFailed(3005, RULINGS[3005], "not now", None, ())
+            return await evaluate(raw, *also)
+
+        async def submitted(raw: bytes) -> bytes:
+            signed.append(read(raw))
+            return signed[-1].id
+
+        node.evaluate, node.submit = evaluated, submitted
+
+    async with grounds() as (yard, server), House(yard, server, tmp_path, rules).opened() as it:
+        states = set[OutputReference]()
+        for number in range(6):
+            yard.pay(KEEPER.address, 20_000_000)
+            made, state = await yard.create(terms(allocation(number, 5), keeper_fee_per_payout=0))
+            await attested(yard, id_of(made), b"m1", 0, 1)
+            states.add(state.reference)
+        through(it, greedy)
+        for _ in range(3):
+            await it.block()
+            swallowed |= {at for each in signed for at in each.inputs if at in states}
+            yard.skip(1_801)
+            await it.block()
+        assert len(signed) == len(swallowed) == 2
+        assert {row["state"] for row in it.releases()} == {"expired"}
+        assert sum(row["cost"] for row in it.releases()) <= 700_000
+        yard.skip(86_401)
+        await it.block()
+        assert len(signed) == 4
 
 
 async def test_thousands_that_pay_nobody_do_not_delay_an_honest_one(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ READS_ALL = {  # each through an index; once a session, where nothing else is sa
     "status.OPEN",
     "status.COMPLETE_AT",
     "releases.UNSETTLED",  # an index of those alone
+    "releases.AT_STAKE",
     "releases.SIGHTS",
 }
 

@@ -188,6 +188,37 @@ async def test_of_outputs_those_that_are_spent_are_told_with_who_did(db: Connect
     assert await releases.spenders(db, [STATE, COIN, COLLATERAL, None]) == {COIN: b"\x09" * 32}
 
 
+async def test_at_stake_is_what_no_block_tells_of_for_a_day_or_as_long_as_it_is_under_way(db: Connection) -> None:
+    """Of each release the dearest attempt: 40 of two that were signed before the day, and 30 of one within it."""
+    await releases.begin(db, wanted(), 60, "quorum met")
+    for attempt, (loss, built_ms) in enumerate(((40, 999), (30, 1_000), (-90, 1_001)), start=1):
+        await releases.add_transaction(db, "aa" * 16, signed(attempt, attempt, loss=loss), built_ms)
+    found = {}
+    for state in ReleaseState:
+        await turn(db, "aa", state)
+        found[str(state)] = await releases.at_stake(db, COIN, 1_000)
+    assert found == {
+        "built": 40,
+        "submitted": 40,
+        "rolled_back": 40,
+        "intended": 30,
+        "expired": 30,
+        "refused": 30,
+        "failed": 30,
+        "in_block": 0,
+        "confirmed": 0,
+        "final": 0,
+        "superseded": 0,
+    }
+    await turn(db, "aa", ReleaseState.SUBMITTED)
+    assert await releases.at_stake(db, STATE, 1_000) == 0
+    await releases.begin(db, wanted("bb", state_output=OutputReference(b"\xbb" * 32, 0)), 60, "quorum met")
+    await releases.add_transaction(db, "bb" * 16, signed(9, loss=5), 2_000)
+    assert await releases.at_stake(db, COIN, 1_000) == 45
+    await turn(db, "bb", ReleaseState.FAILED, settled=True)
+    assert await releases.at_stake(db, COIN, 1_000) == 40
+
+
 async def test_bytes_come_only_with_a_release_that_is_under_way(db: Connection) -> None:
     """And come again when the block that had it is undone."""
     await releases.begin(db, wanted(), 60, "quorum met")

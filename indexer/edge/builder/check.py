@@ -14,9 +14,9 @@ from typing import Final
 
 from indexer.chain.block import OutputReference
 from indexer.chain.coin import Coin
-from indexer.chain.parameters import Units, total
+from indexer.chain.parameters import MOST_FEE, MOST_STAKED, Units, total
 from indexer.edge.builder import contents
-from indexer.edge.builder.errors import LossTooLarge, NotAsIntended
+from indexer.edge.builder.errors import LossTooLarge, NotAsIntended, TooDear
 from indexer.edge.builder.intents import Asset, Intent, Purse, Surroundings
 from indexer.edge.builder.reader import Read, ReadOutput, Unreadable, read
 from indexer.edge.builder.signing import Witness, key_hash, verifies
@@ -44,7 +44,7 @@ def check(
     `signatures_to_come`: bytes that are to be signed elsewhere have none yet; by how many keys they will be.
 
     Raises NotAsIntended where anything differs, or the network would not take it; LossTooLarge where the wallet loses
-    more lovelace than `max_loss` allows.
+    more lovelace than `max_loss` allows; TooDear where fee or collateral are beyond what we ever agree to.
     """
     try:
         found = read(signed)
@@ -187,6 +187,8 @@ def _collateral(found: Read, around: Surroundings, purse: Purse, resolved: Resol
     staked = coin.output.lovelace - (0 if returned is None else returned.lovelace)
     _require(found.total_collateral == staked, "the declared collateral is not what is staked")
     _require(staked >= around.parameters.minimum_collateral(found.fee), "the collateral does not suffice")
+    if staked > MOST_STAKED:
+        raise TooDear(f"{staked} lovelace would be staked: {MOST_STAKED} are allowed")
 
 
 def _limits(found: Read, around: Surroundings, resolved: Resolved) -> None:
@@ -197,6 +199,8 @@ def _limits(found: Read, around: Surroundings, resolved: Resolved) -> None:
     least = parameters.minimum_fee(found.size, units, scripts)
     _require(found.fee >= least, f"the fee is {found.fee} lovelace, and has to be {least}")
     _require(found.fee <= least * FEE_LIMIT, f"the fee is {found.fee} lovelace, where {least} suffice")
+    if found.fee > MOST_FEE:
+        raise TooDear(f"the fee would be {found.fee} lovelace: {MOST_FEE} are allowed")
     _require(found.size - 1 <= parameters.max_size, f"it takes {found.size} bytes")
     _require(scripts <= parameters.max_script_size, f"scripts take {scripts} bytes")
     _require(units.within(parameters.max_units), "it declares more units than are allowed")

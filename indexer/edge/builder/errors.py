@@ -121,6 +121,13 @@ class LossTooLarge(NotBuilt):
     hint = "raise the limit, or let somebody else pay"
 
 
+class TooDear(NotBuilt):
+    """By what the node tells of prices it would cost, or stake, more than a transaction of ours ever has to."""
+
+    code = "builder.too_dear"
+    hint = "which node answers? If the network really has such prices, a new version has to be tried with them first"
+
+
 # --- signing, and the last look
 
 

@@ -13,7 +13,7 @@ from indexer.chain.parameters import Units
 from indexer.edge.builder import build as building
 from indexer.edge.builder.build import Built, build
 from indexer.edge.builder.check import check
-from indexer.edge.builder.errors import LossTooLarge, NotAsIntended
+from indexer.edge.builder.errors import LossTooLarge, NotAsIntended, TooDear
 from indexer.edge.builder.intents import (
     Create,
     Deploy,
@@ -521,6 +521,27 @@ async def test_a_loss_beyond_the_limit_is_refused_twice(yard: Yard) -> None:
         check(raw, intent, built.around, built.purse, built.resolved, max_loss=built.loss - 1)
     with pytest.raises(LossTooLarge):
         await build(intent, yard.around, yard.purse(KEEPER), yard.evaluate, max_loss=built.loss - 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "prices", "told"),
+    [
+        ("release", {"fee_constant": 5_000_000}, "the fee would be"),
+        ("publish", {"fee_constant": 5_000_000}, "the fee would be"),
+        ("release", {"collateral_percentage": 5_000}, "would be staked"),
+        ("create", {"collateral_percentage": 5_000}, "would be staked"),
+    ],
+)
+async def test_whatever_prices_a_node_tells_five_ada_are_paid_and_ten_staked_at_most(
+    name: str, prices: dict[str, Any], told: str, yard: Yard
+) -> None:
+    """The fee is about 0.25 ada here, of which fifty times as much would be staked."""
+    make, wallet = WANTED[name]
+    intent = await make(yard)
+    around = replace(yard.around, parameters=replace(yard.around.parameters, **prices))
+    built = await build(intent, around, yard.purse(wallet), lenient)
+    with pytest.raises(TooDear, match=told):
+        check(yard.sign(built), built.intent, built.around, built.purse, built.resolved)
 
 
 async def test_any_byte_counts(yard: Yard) -> None:

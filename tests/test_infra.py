@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import ProcessCollector
 from typer.testing import CliRunner
 
 from indexer.cli.main import app
@@ -52,6 +53,15 @@ def test_the_service_starts_a_command_that_there_is() -> None:
 def test_the_service_waits_longer_for_a_stop_than_a_stop_takes() -> None:
     """SIGTERM finishes the batch, and exits within five seconds."""
     assert int(unit()["Service"]["TimeoutStopSec"]) > 5
+
+
+def test_the_service_sees_of_proc_what_its_metrics_are_read_from(tmp_path: Path) -> None:
+    """Prometheus' client asks when the machine started, and where it cannot, as in ProcSubset=pid, it tells nothing."""
+    (tmp_path / "self").symlink_to("/proc/self")
+    assert list(ProcessCollector(proc=str(tmp_path), registry=None).collect()) == []
+    (tmp_path / "stat").symlink_to("/proc/stat")
+    assert list(ProcessCollector(proc=str(tmp_path), registry=None).collect()) != []
+    assert unit()["Service"].get("ProcSubset", "all") == "all"
 
 
 # --- metrics

@@ -66,6 +66,25 @@ ADD: Final = """
     VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?)
     ON CONFLICT (sink, event_id, turn) DO UPDATE SET state = 'pending', next_attempt_ms = NULL, first_ms = NULL,
         ended_ms = NULL, lane = excluded.lane"""
+_UNBEGUN: Final = """(
+        SELECT number, event_id FROM delivery WHERE sink = :sink AND state = 'pending' AND ready = 1 AND attempts = 0
+        UNION ALL
+        SELECT number, event_id FROM delivery WHERE sink = :sink AND state = 'pending' AND ready = 0 AND attempts = 0
+    )"""
+# One event of each type and distribution stands for all of them: that is what a sink may not want any longer.
+UNBEGUN: Final = f"""{_SUBJECT} JOIN (
+        SELECT min(of_it.number) AS number FROM {_UNBEGUN} d JOIN event of_it ON of_it.event_id = d.event_id
+        GROUP BY of_it.type, of_it.distribution_id
+    ) one ON e.number = one.number"""  # noqa: S608 -- constants
+DROP: Final = f"""
+    UPDATE delivery SET state = 'cancelled', ended_ms = :now_ms WHERE number IN (
+        SELECT d.number FROM {_UNBEGUN} d JOIN event e ON e.event_id = d.event_id
+        WHERE e.type || ' ' || coalesce(e.distribution_id, '') IN (SELECT value FROM json_each(:unwanted))
+            AND NOT EXISTS (
+                SELECT 1 FROM delivery o WHERE o.sink = :sink AND o.event_id = d.event_id AND o.attempts > 0
+            )
+            AND NOT EXISTS (SELECT 1 FROM told t WHERE t.event = e.number AND t.sink = :sink)
+    )"""  # noqa: S608 -- constants
 STIRS: Final = "SELECT EXISTS (SELECT 1 FROM outbox)"
 
 DEPTH: Final = """
@@ -144,7 +163,8 @@ OUTDATE: Final = """
     UPDATE delivery SET state = 'cancelled' WHERE number IN (SELECT value FROM json_each(?))"""
 DEAD_LETTERS: Final = """
     SELECT d.number, e.turns = d.turn FROM delivery d JOIN event e ON e.event_id = d.event_id
-    WHERE d.state = 'dead' AND d.sink IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR d.event_id = ?2 AND d.turn = ?3)"""
+    WHERE d.state = 'dead' AND d.sink IN (SELECT value FROM json_each(?1))
+        AND (?2 IS NULL OR d.event_id = ?2 AND d.turn = ?3)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +258,17 @@ async def make_up(
     rows = list(await db.execute_fetchall(AFTER, (*after, most)))
     made = await _tell(db, rows, {name: (wants, since)}, now_ms, again=again)
     return made, None if len(rows) < most else (int(rows[-1][5]), int(rows[-1][0]))
+
+
+async def drop(db: Connection, name: str, wants: Wants, now_ms: int) -> None:
+    """Cancel what a sink was to get and does not want any longer, where it can know nothing of the event. Of what it
+    may have heard it hears on, whatever it wants now: else it would believe what is not true."""
+    unwanted = []
+    for number, _, kind, whose, funder, slot, time_ms, height, _ in await db.execute_fetchall(UNBEGUN, {"sink": name}):
+        if not wants.includes(Subject(kind, whose, funder, slot, time_ms, number, height is not None)):
+            unwanted.append(f"{kind} {whose or ''}")
+    if unwanted:
+        await db.execute(DROP, {"sink": name, "unwanted": listed(unwanted), "now_ms": now_ms})
 
 
 async def _tell(

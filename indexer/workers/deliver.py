@@ -176,7 +176,8 @@ class Deliverer:
 
     async def open(self) -> None:
         """Learn where each sink hears from, before anything else is written. One that is new, that was left out of the
-        configuration for a while, or whose `since` has changed, is told what it missed."""
+        configuration for a while, or whose `since` has changed, is told what it missed; one that wants less now is not
+        told what was only to be sent."""
         now_ms = self._now_ms()
         async with transaction(self._db):
             before = await outbox.known(self._db)
@@ -185,6 +186,8 @@ class Deliverer:
                 since = post.since or (old.since if old is not None else Since(ms=now_ms))
                 full = await outbox.enlist(self._db, post.name, since)
                 self._desks[post.name] = _Desk(post, full)
+                if old is not None:
+                    await outbox.drop(self._db, post.name, post.wants, now_ms)
             behind = {name for name, desk in self._desks.items() if _has_missed(before.get(name), desk)}
             # Those that make up come to what changed last in its turn, behind what they missed.
             others = {name: wanted for name, wanted in self.sinks.items() if name not in behind}

@@ -78,7 +78,8 @@ class Picky:
     at_once = 8
 
     def __init__(self) -> None:
-        self.got, self.rejects = list[str](), ("wallet.",)
+        self.got = list[str]()
+        self.rejects: tuple[str, ...] = ("wallet.",)
 
     async def send(self, message: Message) -> None:
         if message.type.startswith(self.rejects):

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from aiosqlite import Connection
 
-from indexer.domain.delivery import Since, Wants
+from indexer.domain.delivery import Finality, Since, Wants
 from indexer.domain.events import Event
 from indexer.edge.sinks.message import Message
 from indexer.status import DeliveryStatus
 from indexer.store import checkpoints, events, goback, outbox
 from indexer.store.db import opened, transaction
 from indexer.workers.deliver import Deliverer, NotRetried, Post, SinkUnknown
+from indexer.workers.upkeep import A_DAY_MS, Upkeep
 from tests.delivery.world import DISTRIBUTIONS, FUNDERS, GENESIS_MS, NETWORK, promised
 
 DISTRIBUTION = DISTRIBUTIONS[0]
@@ -204,3 +205,65 @@ async def test_of_a_sink_that_is_left_out_nothing_is_retried_and_nothing_counted
         with pytest.raises(NotRetried, match="sink of the configuration"):
             await deliverer.retry(None, f"{1:032x}.0")
         await deliverer.close()
+
+
+@pytest.mark.parametrize("finality", [Finality.SEEN, Finality.FINAL])
+@pytest.mark.parametrize(
+    "narrower",
+    [Wants(types=("distribution.*",), everything=True), Wants(distributions=frozenset({"ee" * 32})), Wants()],
+    ids=["other types", "other distributions", "another funder"],
+)
+async def test_what_a_sink_does_not_want_any_longer_is_not_sent_although_it_was_to_be(
+    narrower: Wants, finality: Finality, tmp_path: Path
+) -> None:
+    """Such as to a receiver who is not to know any longer. What it wants again later can be sent on purpose."""
+    sink = Keeps()
+    wide = Wants(funders=frozenset({FUNDER}), finality=finality)
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, NETWORK)
+        await promised(db)
+        before = Deliverer(db, "devnet", [Post("one", sink, wide, Since())], lambda: GENESIS_MS, DeliveryStatus())
+        await before.open()
+        await store(db, event(1), event(2))
+        async with transaction(db):
+            await outbox.hand_out(db, before.sinks, GENESIS_MS)
+        await before.close()
+        await db.execute("UPDATE chain SET cursor_height = 1000000")
+        await run(db, [Post("one", sink, replace(narrower, finality=finality), Since())])
+        assert sink.got == []
+        rows = await db.execute_fetchall("SELECT DISTINCT state FROM delivery")
+        assert [row[0] for row in rows] == ["cancelled"]
+        deliverer = Deliverer(db, "devnet", [Post("one", sink, wide, Since())], lambda: GENESIS_MS, DeliveryStatus())
+        await deliverer.open()
+        assert await deliverer.backfill("one", Since(), again=False) == {"sink": "one", "messages": 2}
+        await work(deliverer)
+        await deliverer.close()
+    assert sink.got == [f"{number:032x}.0" for number in (1, 2)]
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["kept", "deleted"])
+async def test_of_what_it_was_told_a_sink_hears_on_whatever_it_wants_now(forgets: bool, tmp_path: Path) -> None:
+    """One event was taken back before the configuration changed and its retraction waits; it holds again later. Another
+    is taken back after that. Neither is left to be believed wrongly."""
+    sink = Keeps()
+    one = Post("one", sink, Wants(everything=True), Since())
+    narrow = replace(one, wants=Wants(types=("distribution.*",), everything=True))
+    turn = "UPDATE event SET turns = turns + 1, gone = 1 - gone WHERE event_id = ?"
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, NETWORK)
+        await store(db, event(1), event(2))
+        await run(db, [one])
+        assert sink.got == [f"{number:032x}.0" for number in (1, 2)]
+        if forgets:
+            await db.execute("UPDATE chain SET cursor_height = 1000000")
+            await Upkeep(db, lambda: GENESIS_MS + 2 * A_DAY_MS, 1, 1, pause_s=0.0).prune()
+        await db.execute(turn, (event(1).id,))
+        await run(db, [one], rounds=0)  # handed out, and not begun
+        await run(db, [narrow])
+        assert sink.got[2:] == [f"{1:032x}.1"]
+        await db.execute(turn, (event(1).id,))
+        await run(db, [narrow], rounds=0)
+        await db.execute(turn, (event(2).id,))
+        await run(db, [narrow])
+        assert next(iter(await db.execute_fetchall("SELECT count(*) FROM told")))[0] == (2 if forgets else 0)
+    assert sorted(sink.got[3:]) == [f"{1:032x}.2", f"{2:032x}.1"]

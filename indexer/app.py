@@ -26,6 +26,7 @@ from indexer.edge.keys import read_key, read_public_key
 from indexer.edge.node import node
 from indexer.edge.signers import Command, OwnKey
 from indexer.edge.systemd import Notifier
+from indexer.errors import DatabaseBusy
 from indexer.plutus.address import address_bytes
 from indexer.plutus.ledger import Address, VerificationKey
 from indexer.posts import posts_of
@@ -71,6 +72,21 @@ async def run(
     Raises the errors that only a person can mend.
     """
     memory.settle()
+    pace, failures, notifier = Pace(), 0, Notifier()
+    while True:
+        try:
+            return await _live(config, notifier, since, until, dry_run=dry_run)
+        except DatabaseBusy as error:  # at the start: those at work wait for themselves
+            failures += 1
+            wait_s = pace.retry_after(failures)
+            log.warning("database.busy", reason=str(error), retry_in_s=round(wait_s, 1), hint=error.hint)
+            notifier.starting(str(error))
+            await asyncio.sleep(wait_s)
+
+
+async def _live(
+    config: Config, notifier: Notifier, since: Since | None, until: Until, *, dry_run: bool
+) -> FollowerStatus:
     status, keeping = FollowerStatus(), KeeperStatus()
     configured = [one.hash for one in blueprints.read(c.blueprint for c in config.contract)]
     if not config.follow.watch_default:
@@ -152,7 +168,6 @@ async def run(
         if not watched:
             log.warning("watch.none", hint="no [[contract]] and no [[watch]]: blocks are followed, nothing is kept")
         await local.look()
-        notifier = Notifier()
         notifier.ready()
         living = asyncio.create_task(_signs_of_life(notifier, status), name="signs of life")
         stack.callback(living.cancel)

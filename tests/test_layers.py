@@ -28,7 +28,7 @@ OURS = {
     "edge": "chain errors status ogmios plutus documents edge",
     "workers": "chain errors step status ogmios plutus documents domain store edge workers",
     "posts": "config config_sinks domain edge errors workers __init__",
-    "app": "chain config edge plutus posts status store workers __init__",
+    "app": "chain config edge errors plutus posts status store workers __init__",
     "devnet": "chain errors devnet",
     "dashboard": "errors store dashboard",
     "cli": "chain errors status log config plutus documents domain store edge workers posts app devnet dashboard cli"

@@ -26,6 +26,10 @@ class Notifier:
         """How often a sign of life is due, in seconds; None: nobody waits for one."""
         return self._interval_s if self._address else None
 
+    def starting(self, status: str) -> None:
+        """It is not ready, for this reason, and asks for a minute more."""
+        self._send(f"EXTEND_TIMEOUT_USEC=60000000\nSTATUS={' '.join(status.split())}")
+
     def ready(self) -> None:
         """It works: what is to be started after it may start."""
         self._send("READY=1")

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from tests.e2e.test_releases import FUNDER, KEEPER, created
 from tests.support.blocks import WATCHES
 from tests.support.following import outputs, replayed, select
 from tests.support.ogmios import FakeOgmios
-from tests.support.process import INDEXER, ROOT, answer, configure, until
+from tests.support.process import INDEXER, ROOT, answer, configure, log_line, start, until
 from tests.support.standalone import Plan
 from tests.support.town import ADA, ANY_PORT, Town, town
 from tests.support.watching import Watched, furnished
@@ -142,6 +142,26 @@ async def test_a_read_only_database_stops_the_daemon_by_name_and_stays_as_it_is(
         assert before == database.read_bytes()
         sound(database)
         assert (await asyncio.to_thread(indexer, config, "run", "--until", "tip", before=UNPRIVILEGED))[0] == 0
+    assert replayed(CHAIN, WATCHES) == outputs(database)
+
+
+# --- somebody else holds the database
+
+
+async def test_a_database_that_is_locked_while_the_daemon_starts_is_waited_for(tmp_path: Path) -> None:
+    """Whoever recovers a long log after a power cut, or is at a VACUUM, keeps no service from coming up."""
+    database = tmp_path / "db.sqlite"
+    async with FakeOgmios(CHAIN, hidden=60, security_parameter=40) as ogmios:
+        config = configure(tmp_path, ogmios.port, WATCHES)
+        assert (await asyncio.to_thread(indexer, config, "run", "--until", "tip"))[0] == 0
+        ogmios.reveal()
+        with closing(sqlite3.connect(database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            process = start(config, "run", "--until", "tip")
+            busy = await asyncio.to_thread(log_line, process, "database.busy")
+        assert busy["reason"] == "the database is locked by another process"
+        await asyncio.to_thread(process.communicate, timeout=60)
+        assert process.returncode == 0
     assert replayed(CHAIN, WATCHES) == outputs(database)
 
 

@@ -26,10 +26,12 @@ def notifier(heard: socket.socket, **more: str) -> Notifier:
 def test_it_is_ready_alive_and_stopping(heard: socket.socket) -> None:
     """A status is one line, whatever is in it."""
     told = notifier(heard)
+    told.starting("locked by\nanother process")
     told.ready()
     told.alive("height 7,\n3 s behind")
     told.stopping()
-    assert [heard.recv(1000) for _ in range(3)] == [
+    assert [heard.recv(1000) for _ in range(4)] == [
+        b"EXTEND_TIMEOUT_USEC=60000000\nSTATUS=locked by another process",
         b"READY=1",
         b"WATCHDOG=1\nSTATUS=height 7, 3 s behind",
         b"STOPPING=1",

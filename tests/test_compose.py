@@ -8,6 +8,7 @@ import gzip
 import json
 import re
 import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,41 @@ def test_images_are_pinned_to_the_versions_that_belong_together() -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_each_network_says_all_that_is_asked_and_nothing_else(network: str) -> None:
-    """Except where the key lies, which compose.keeper.yaml demands by itself."""
+    """Except where the key lies, which compose.keeper.yaml demands by itself. Compose itself asks for its files."""
     asked = set(VARIABLE.findall((INFRA / "compose.yaml").read_text()))
     said = values(network)
-    assert {name for name in said if not name.startswith(config.PREFIX)} == asked
+    assert {name for name in said if not name.startswith(config.PREFIX)} == asked | {"COMPOSE_FILE"}
+    assert said["COMPOSE_FILE"] == "infra/compose.yaml"
     assert said["NETWORK"] == network
     assert set(VARIABLE.findall((INFRA / "compose.keeper.yaml").read_text())) == {"KEEPER_KEY"}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_nothing_may_take_more_processors_than_a_machine_is_asked_to_have(network: str) -> None:
+    """Docker refuses to start what may: so no more than one is fixed, and the env files and the page say the rest."""
+    limits = {name: str(service["deploy"]["resources"]["limits"]["cpus"]) for name, service in SERVICES.items()}
+    assert all(limit.startswith("${") or float(limit) <= 1 for limit in limits.values())
+    most = max(float(filled(limit, values(network))) for limit in limits.values())
+    assert most == (4 if network == "mainnet" else 2)
+    assert "and two processors (mainnet: four;" in (INFRA / "README.md").read_text()
+
+
+def test_once_there_is_a_keeper_every_command_has_it(tmp_path: Path) -> None:
+    """The page's command writes it into the env file, which all commands of the pages read, and none overrides."""
+    pages = [(INFRA / name).read_text() for name in ("README.md", "backup-restore.md")]
+    commands = [line for page in pages for line in page.splitlines() if "docker compose --env-file" in line]
+    assert len(commands) > 3
+    assert not [command for command in commands if " -f " in command]
+    (edit,) = (line for line in pages[0].splitlines() if line.startswith("sed -i"))
+    (tmp_path / "infra" / "env").mkdir(parents=True)
+    file = shutil.copy(INFRA / "env" / "preprod.env", tmp_path / "infra" / "env")
+    subprocess.run(["sh", "-euc", edit], cwd=tmp_path, check=True)
+    after = dict(line.split("=", 1) for line in Path(file).read_text().splitlines() if re.match(r"[A-Z_]+=", line))
+    assert [(ROOT / name).exists() for name in after["COMPOSE_FILE"].split(":")] == [True, True]
+    assert after["COMPOSE_FILE"].endswith("/compose.keeper.yaml")
+    assert after["KEEPER_KEY"] == f"{tmp_path}/keeper.skey"
+    changed = {name for name, value in values("preprod").items() if after[name].strip('"') != value}
+    assert changed == {"COMPOSE_FILE"}
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -12,7 +12,7 @@ from typing import Final
 OUTPUT_OVERHEAD: Final = 160  # bytes that an entry of the UTxO set counts beyond the output itself
 MOST_FEE: Final = 5_000_000
 """Lovelace that a transaction of ours ever pays as its fee, whatever prices a node tells: the dearest that mainnet's
-parameters make possible is about half of it."""
+parameters make possible is 2.9 ada."""
 MOST_STAKED: Final = 10_000_000
 """Lovelace that a transaction of ours ever stakes: what a node that lies about scripts can take at a time."""
 VALIDITY_BYTE: Final = 1  # says whether scripts succeed; the ledger does not count it in a transaction's size

@@ -19,10 +19,10 @@ from indexer.chain.coin import Coin
 from indexer.chain.parameters import Parameters, Units
 from indexer.chain.point import Place, Point
 from indexer.chain.time import Timeline
-from indexer.edge.ogmios import closed_because, open_socket
+from indexer.edge.ogmios import LARGEST_ANSWER, LARGEST_MESSAGE, closed_because, open_socket
 from indexer.ogmios import ledger_state, queries, submission
 from indexer.ogmios.submission import Pointer, Stage, shown
-from indexer.ogmios.text import Malformed, members
+from indexer.ogmios.text import MOST_VALUES, Malformed, is_crowded, members
 
 _ANY: Final = msgspec.json.Decoder()
 _UNREADABLE: Final = (Malformed, msgspec.MsgspecError, RecursionError)
@@ -64,12 +64,12 @@ class Node:
     async def utxo(self, references: Iterable[OutputReference]) -> list[Coin]:
         """Of these outputs those that are unspent. The mempool does not count."""
         wanted = ledger_state.utxo_of(references)
-        return ledger_state.coins(await self._query("queryLedgerState/utxo", wanted))
+        return ledger_state.coins(await self._query("queryLedgerState/utxo", wanted, LARGEST_MESSAGE))
 
     async def utxo_at(self, addresses: Iterable[str]) -> list[Coin]:
         """What is unspent at these very addresses. Slow where the ledger is large."""
         wanted = ledger_state.utxo_at(addresses)
-        return ledger_state.coins(await self._query("queryLedgerState/utxo", wanted))
+        return ledger_state.coins(await self._query("queryLedgerState/utxo", wanted, LARGEST_MESSAGE))
 
     async def evaluate(self, transaction: bytes, additional: Sequence[Mapping[str, Any]] = ()) -> dict[Pointer, Units]:
         """What the scripts of a transaction use, on the ledger and what waits in the mempool.
@@ -92,14 +92,18 @@ class Node:
             raise submission.refusal(Stage.SUBMIT, _read(reply["error"]))
         return submission.submitted(_read(reply["result"]))
 
-    async def _query(self, method: str, parameters: Mapping[str, Any] | None = None) -> bytes:
-        reply = await self._ask(method, parameters)
+    async def _query(
+        self, method: str, parameters: Mapping[str, Any] | None = None, most: int = LARGEST_ANSWER
+    ) -> bytes:
+        reply = await self._ask(method, parameters, most)
         if "error" in reply:
             raise errors.RequestRefused(f"Ogmios refused {method}: {shown(_read(reply['error']))}")
         return reply["result"]
 
-    async def _ask(self, method: str, parameters: Mapping[str, Any] | None) -> dict[str, bytes]:
-        """The members of the reply, each as text; `result` or `error` is among them."""
+    async def _ask(
+        self, method: str, parameters: Mapping[str, Any] | None, most: int = LARGEST_ANSWER
+    ) -> dict[str, bytes]:
+        """The members of the reply, of at most so many bytes, each as text; `result` or `error` is among them."""
         async with self._turn:
             self._last_id += 1
             request: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "id": self._last_id}
@@ -108,7 +112,7 @@ class Node:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     await self._socket.send(msgspec.json.encode(request), text=True)
-                    return await self._reply(method, self._last_id)
+                    return await self._reply(method, self._last_id, most)
             except TimeoutError as error:
                 raise errors.RequestTimedOut(f"no answer to {method} within {self._timeout_s:g} s") from error
             except ConnectionClosed as error:
@@ -116,9 +120,11 @@ class Node:
             except (WebSocketException, OSError) as error:
                 raise errors.Unreachable("Ogmios closed the connection") from error
 
-    async def _reply(self, method: str, wanted: int) -> dict[str, bytes]:
+    async def _reply(self, method: str, wanted: int, most: int) -> dict[str, bytes]:
         while True:
             text = await self._socket.recv(decode=False)
+            if is_crowded(text):
+                raise errors.ReplyGarbled(f"an answer to {method} with more than {MOST_VALUES:,} values in it")
             try:
                 reply = members(text)
                 request_id = _ANY.decode(reply.get("id", b"null"))
@@ -128,6 +134,9 @@ class Node:
                 continue  # too late: whoever asked has gone
             if request_id != wanted or not ("result" in reply or "error" in reply):
                 raise errors.ReplyGarbled(f"an answer to {method} that answers something else")
+            # Looked at last: what comes too late may be longer.
+            if len(text) > (most if "result" in reply else LARGEST_ANSWER):
+                raise errors.ReplyGarbled(f"an answer to {method} of {len(text):,} bytes")
             return reply
 
 

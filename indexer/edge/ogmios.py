@@ -19,6 +19,7 @@ from indexer.chain.network import KNOWN, Network
 from indexer.chain.point import Place
 from indexer.edge.files import read_private
 from indexer.ogmios import queries, wire
+from indexer.ogmios.text import MOST_VALUES, is_crowded
 
 _SILENT: Final = logging.Logger("ogmios", logging.CRITICAL + 1)  # what it would log, we raise
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -26,6 +27,11 @@ _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: *[\x21-\x7e]([\x20-\x
 # Of one message. What makes a block is at most 90 kB today, and its JSON some 30 times as much at worst; an answer with
 # all coins of a wallet has 300 bytes a coin.
 LARGEST_MESSAGE: Final = 32 << 20
+# Of an answer to anything but these two. Protocol parameters have 7 kB, what refuses a transaction 40 kB at worst.
+LARGEST_ANSWER: Final = 1 << 20
+# Read before they are asked for. Other blocks wait with the kernel, which counts bytes. With one, turning the reading
+# off and on costs a twentieth of the time that a block takes; small ones come many in a read, and are all taken.
+_BLOCKS_AHEAD: Final = 4
 _LARGEST_PAGE: Final = 1 << 16  # of the health page, which has 1 kB
 _NOT_IN_THIS_ERA: Final = 2002  # also of network queries, while the node's ledger is in Byron
 
@@ -39,9 +45,12 @@ class Session:
     async def receive(self) -> bytes:
         """The next message, as it came. Safe to cancel: nothing is lost."""
         try:
-            return await self._socket.recv(decode=False)
+            text = await self._socket.recv(decode=False)
         except ConnectionClosed as error:
             raise errors.Unreachable(closed_because(error)) from error
+        if is_crowded(text):
+            raise errors.ReplyGarbled(f"a message with more than {MOST_VALUES:,} values in it")
+        return text
 
     async def find_intersection(self, points: tuple[Place, ...]) -> None:
         """Ask where to start; the answer comes through `receive`."""
@@ -91,6 +100,8 @@ class Session:
         try:
             async with asyncio.timeout(self._timeout_s):
                 text = await self.receive()
+            if len(text) > LARGEST_ANSWER:
+                raise errors.ReplyGarbled(f"an answer to {method} of {len(text):,} bytes")
             reply = msgspec.json.decode(text)
             if reply["id"] != method:
                 raise errors.ReplyGarbled(f"a reply with the id {reply['id']!r} to {method}")
@@ -128,14 +139,18 @@ class _ConnectThere(connect):
         return exc
 
 
-async def open_socket(url: str, headers: Mapping[str, str], timeout_s: float) -> ClientConnection:
-    """Connect to Ogmios (`ws://` or `wss://`), with extra headers where a hosted one wants them. Raises Unreachable."""
+async def open_socket(url: str, headers: Mapping[str, str], timeout_s: float, ahead: int = 1) -> ClientConnection:
+    """Connect to Ogmios (`ws://` or `wss://`), with extra headers where a hosted one wants them.
+
+    With more than so many messages `ahead` of what was received, no more is read. Raises Unreachable.
+    """
     try:
         # Blocks are larger than the default of 1 MiB a message, and Ogmios never compresses.
         return await _ConnectThere(
             url,
             additional_headers=dict(headers),
             max_size=LARGEST_MESSAGE,
+            max_queue=ahead,
             compression=None,
             open_timeout=timeout_s,
             close_timeout=0.1,  # what Ogmios still has for us is of no use to a session that ends
@@ -155,7 +170,7 @@ async def open_socket(url: str, headers: Mapping[str, str], timeout_s: float) ->
 @asynccontextmanager
 async def session(url: str, headers: Mapping[str, str], timeout_s: float) -> AsyncIterator[Session]:
     """A chain-sync session, connected like `open_socket`. Raises Unreachable."""
-    socket = await open_socket(url, headers, timeout_s)
+    socket = await open_socket(url, headers, timeout_s, _BLOCKS_AHEAD)
     try:
         yield Session(socket, url, headers, timeout_s)
     finally:

@@ -15,8 +15,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from indexer import errors
 from indexer.chain.network import KNOWN
 from indexer.edge.node import Node, node
-from indexer.edge.ogmios import LARGEST_MESSAGE, fetch_health, open_socket, session
+from indexer.edge.ogmios import LARGEST_MESSAGE, Session, fetch_health, open_socket, session
 from indexer.ogmios import ledger_state, wire
+from indexer.ogmios.text import is_crowded
 from tests.contract.parameters import SOURCE
 from tests.support.serving import Asked, Handler, begun, saying, whole
 
@@ -111,6 +112,113 @@ async def test_a_message_over_the_limit_ends_the_session_with_the_reason() -> No
             with pytest.raises(errors.Unreachable, match=f"{LARGEST_MESSAGE}|exceeds limit") as caught:
                 await talk.receive()
             assert "given up" in str(caught.value)
+
+
+async def test_what_is_sent_before_it_is_asked_for_waits_outside() -> None:
+    """Of many messages, each within the limit, some are taken in; the rest is the kernel's, which counts bytes."""
+
+    async def handler(socket: ServerConnection) -> None:
+        text = b"x" * (4 * MIB)
+        while True:
+            await socket.send(text)
+
+    for connect, most in ((node, 3), (session, 6)):
+        async with answering(handler) as server:
+            tracemalloc.start()
+            async with connect(url_of(server), {}, 5) as _:
+                await asyncio.sleep(1.0)
+                held = tracemalloc.get_traced_memory()[0]
+            tracemalloc.stop()
+        assert held < (most + 3) * 4 * MIB  # the server holds what it sends, too
+
+
+class Saying:
+    """A socket that always has the same message."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    async def send(self, _request: bytes, **_options: object) -> None:
+        """Whatever it is."""
+
+    async def recv(self, **_options: object) -> bytes:
+        return self._text
+
+
+def crowded(size: int, each: str, opening: str = "[", closing: str = "]") -> str:
+    """As many of these as make up so many bytes."""
+    return opening + ",".join([each] * (size // (len(each) + 1))) + closing
+
+
+SMALL: Final = {
+    "ones": ("1", "[", "]"),
+    "lists": ("[]", "[", "]"),
+    "objects": ('{"":1}', "[", "]"),
+    "members": ('"":[]', "{", "}"),
+    "lists of lists": ("[[[[[[[[]]]]]]]]", "[", "]"),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+async def test_an_answer_within_the_limit_does_not_take_many_times_its_size(name: str) -> None:
+    """Its values may be so small that each takes far more here than as text: they are counted before one is read.
+    As coins, as parameters, to the follower's query, in an error, as an id, as a block."""
+    text = crowded(LARGEST_MESSAGE - 100, *SMALL[name])
+    shapes = ('{"result":%s,"id":1}', '{"id":1,"error":%s}', '{"result":1,"id":%s}', "%s")
+
+    async def take(message: bytes) -> None:
+        socket: Any = Saying(message)
+        for ask in (Node.parameters, Node.magic, lambda at: at.utxo([]), lambda at: at.evaluate(b"")):
+            with pytest.raises(errors.ReplyGarbled, match="500,000 values"):
+                await ask(Node(socket, SOON_S))
+        follower = Session(socket, "ws://127.0.0.1", {}, SOON_S)
+        for say in (follower.receive, lambda: follower.identify(KNOWN["preview"])):
+            with pytest.raises(errors.ReplyGarbled, match="500,000 values"):
+                await say()
+
+    for shape in shapes:
+        message = (shape % text).encode()
+        assert LARGEST_MESSAGE - 200 < len(message) <= LARGEST_MESSAGE
+        assert await peak_of(take(message)) < MIB
+
+
+@pytest.mark.parametrize("name", SMALL)
+async def test_what_is_neither_a_block_nor_coins_has_a_limit_of_its_own(name: str) -> None:
+    """Up to it, an answer is read in full."""
+
+    async def take(message: bytes, words: str) -> None:
+        socket: Any = Saying(message)
+        for ask in (Node.parameters, Node.magic, Node.tip):
+            with pytest.raises(errors.ReplyGarbled, match=words):
+                await ask(Node(socket, SOON_S))
+        genesis = message.replace(b'"id":1}', b'"id":"queryNetwork/genesisConfiguration"}')
+        with pytest.raises(errors.ReplyGarbled, match=words):
+            await Session(Saying(genesis), "", {}, SOON_S).identify(KNOWN["preview"])  # type: ignore[arg-type]
+
+    within = reply(crowded(MIB - 100, *SMALL[name]))
+    assert await peak_of(take(within.encode(), ".")) < 48 * MIB
+    beyond = reply(crowded(MIB + 100, *SMALL[name]))
+    assert await peak_of(take(beyond.encode(), "1,04.,... bytes|500,000 values")) < 8 * MIB
+    with pytest.raises(errors.ReplyGarbled, match=r"bytes|values"):  # also to who asks for coins, if it is an error
+        await Node(Saying(beyond.replace("result", "error").encode()), SOON_S).utxo([])  # type: ignore[arg-type]
+
+
+async def peak_of(what: Awaitable[None]) -> int:
+    """Bytes that it takes meanwhile."""
+    tracemalloc.start()
+    try:
+        await what
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_wallet_of_sixty_thousand_coins_is_none_of_a_crowd() -> None:
+    """Nobody has so many; who would send them to the keeper, to hide its own, sends it 60,000 ada."""
+    coin = '{"transaction":{"id":"%s"},"index":0,"address":"addr1","value":{"ada":{"lovelace":1000000}}}' % ("ab" * 32)
+    text = reply(crowded(60_000 * len(coin), coin))
+    assert text.count("lovelace") == pytest.approx(60_000, rel=0.02)
+    assert not is_crowded(text.encode())
 
 
 async def test_compression_that_nobody_asked_for_is_refused() -> None:
@@ -217,9 +325,8 @@ async def test_an_answer_that_is_a_bomb_ends_a_session_by_name(name: str) -> Non
             await talk.identify(KNOWN["preview"])
         assert harmless(caught.value)
         await talk.ask(1)
-        text = await talk.receive()
-    with pytest.raises(errors.IndexerError) as caught:
-        wire.decode(text)
+        with pytest.raises(errors.IndexerError) as caught:
+            wire.decode(await talk.receive())
     assert harmless(caught.value)
 
 

@@ -23,7 +23,7 @@ from indexer.domain.submission import rests
 from indexer.edge.sinks.message import Fault, Message, Sink, SinkFailed
 from indexer.errors import IndexerError
 from indexer.status import DeliveryStatus
-from indexer.store import outbox
+from indexer.store import letters, outbox
 from indexer.store.db import named_errors, transaction
 from indexer.store.outbox import Begun, Look
 
@@ -131,7 +131,7 @@ class Deliverer:
             raise await self._not_configured(sink)
         names = self._desks.keys() if sink is None else {sink}
         async with transaction(self._db):
-            revived, outdated = await outbox.revive(self._db, names, parts)
+            revived, outdated = await letters.revive(self._db, names, parts)
         if message is not None and not revived:
             raise NotRetried(
                 f"{message} has a newer message, which says what is true"
@@ -267,7 +267,7 @@ class Deliverer:
                 self.wake()
         if not 0 <= now_ms - self._counted_ms < COUNTED_EVERY_MS:
             self._counted_ms = now_ms
-            queued = await outbox.queued(self._db)
+            queued = await letters.queued(self._db)
             self._status.queued = {name: queued.get(name, (0, 0, 0)) for name in self._desks}
 
     async def _something_is_due(self, now_ms: int) -> bool:

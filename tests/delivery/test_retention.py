@@ -9,7 +9,7 @@ import pytest
 from aiosqlite import Connection
 
 from indexer.domain.delivery import Finality, Since, Wants
-from indexer.store import checkpoints, events, goback, outbox
+from indexer.store import checkpoints, events, goback, letters, outbox
 from indexer.store.db import opened, transaction
 from indexer.workers.upkeep import A_DAY_MS, Upkeep
 from tests.delivery.world import BLOCK_S, CONFIRMED, DISTRIBUTIONS, NETWORK, Block, K, World
@@ -109,7 +109,7 @@ class Twin(World):
                     await self.rebuild()
                 case 4 if not self.forgets_dead:
                     async with transaction(self.db):
-                        await outbox.revive(self.db, SINKS)
+                        await letters.revive(self.db, SINKS)
                 case _:
                     self.grow(recurring=self.rng.random() < 0.1)
                     await self.store(self.db)

@@ -18,6 +18,7 @@ from indexer.store import (
     contracts,
     due,
     events,
+    letters,
     lives,
     milestones,
     outbox,
@@ -38,6 +39,7 @@ NAMED = {
         contracts,
         due,
         events,
+        letters,
         lives,
         milestones,
         outbox,
@@ -72,9 +74,9 @@ READS_ALL = {  # each through an index; once a session, where nothing else is sa
     "projection.HELD",
     "checkpoints.BLOCKS",
     "lives.LOCAL_MILESTONES",
-    "outbox.QUEUED",  # counts, now and then
-    "outbox.DEAD",
-    "outbox.DEAD_LETTERS",  # an index of those alone
+    "letters.QUEUED",  # counts, now and then
+    "letters.DEAD",
+    "letters.DEAD_LETTERS",  # an index of those alone
     "status.MILESTONES",  # a count for metrics, on a connection of its own, one part in a hundred of the time
     "status.BEGUN",  # a count, when somebody asks
     "status.OPEN",

@@ -2,7 +2,9 @@
 
 import configparser
 import json
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -166,6 +168,113 @@ def test_each_alert_has_an_entry_in_the_runbook_and_a_story_that_is_told_by_prom
     assert all(f"### {name}\n" in runbook for name in alerts)
     fires = re.findall(r"alertname: (\w+)\n +exp_alerts:\n", stories)
     assert sorted(set(fires)) == sorted(alerts)
+
+
+def test_alerts_ask_litestream_for_what_it_tells() -> None:
+    """Of the metrics of Litestream 0.5.18, as its db.go and internal/internal.go name them."""
+    asked = {name for each in in_alerts() for name in re.findall(r"\blitestream_\w+", each)}
+    of_database = {"litestream_sync_count", "litestream_sync_error_count", "litestream_txid"}
+    assert asked == of_database | {"litestream_l0_retention_files_total"}
+    settings = (ROOT / "infra" / "litestream.yml").read_text()
+    assert not re.search(r"^ *l0-retention:", settings, re.MULTILINE)
+
+
+# --- what lies on the disk of a server
+
+
+def blocks(page: str) -> list[str]:
+    """The page's commands."""
+    return re.findall(r"^```sh\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
+class Server:
+    """/var/lib/indexer as systemd makes it, a link to the folder of a user that is not root, and /backup."""
+
+    OWNER = 64_123
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.data, self.backup = root, root / "private" / "indexer", root / "backup"
+        for folder in (self.data, self.backup, root / "bin"):
+            folder.mkdir(parents=True)
+        (root / "indexer").symlink_to(self.data)
+        (root / "bin" / "litestream").write_text('#!/bin/sh\nfor last; do :; done; echo restored > "$last"\n')
+        (root / "bin" / "litestream").chmod(0o755)
+
+    def do(self, script: str) -> None:
+        """As they stand, but for where things lie, and a Litestream that writes one line."""
+        script = script.replace("/var/lib/indexer", f"{self.root}/indexer").replace("/backup/", f"{self.backup}/")
+        path = f"{self.root / 'bin'}:{os.environ['PATH']}"
+        subprocess.run(["sh", "-euc", script], cwd=ROOT, env=os.environ | {"PATH": path}, check=True)
+
+    def hand_over(self) -> None:
+        """All of it to the user of the service."""
+        for path in (self.data, *self.data.rglob("*")):
+            os.chown(path, self.OWNER, self.OWNER)
+
+    def owners(self) -> set[int]:
+        return {path.lstat().st_uid for path in (self.data, *self.data.rglob("*"))}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    return Server(tmp_path)
+
+
+VARIABLES, *_, COPY, RESTORE = blocks("infra/backup-restore.md")
+(BACK,) = (block for block in blocks("docs/install.md") if "mv /var/lib/indexer/before.sqlite" in block)
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to others")
+
+
+@as_root
+def test_what_is_restored_belongs_to_the_user_of_the_service(server: Server) -> None:
+    """Litestream run by root makes files of root's, below a folder that has the right owner already."""
+    (server.backup / "milestones" / "aa").mkdir(parents=True)
+    (server.backup / "milestones" / "aa" / "6d31.json").write_text("{}")
+    (server.data / "indexer.sqlite").write_text("damaged")
+    server.hand_over()
+    server.do(f"{VARIABLES}\n{RESTORE}")
+    assert (server.data / "indexer.sqlite").read_text() == "restored\n"
+    assert (server.data / "lost" / "indexer.sqlite").read_text() == "damaged"
+    assert (server.data / "milestones" / "aa" / "6d31.json").exists()
+    assert server.owners() == {Server.OWNER}
+
+
+@as_root
+def test_an_older_version_can_write_the_copy_that_was_put_in_place(server: Server) -> None:
+    (server.data / "indexer.sqlite").write_text("of the newer version")
+    (server.data / "indexer.sqlite-wal").write_text("of the newer version")
+    server.hand_over()
+    (server.data / "before.sqlite").write_text("copy")
+    commands = [line for line in BACK.splitlines() if "/var/lib/indexer" in line]
+    server.do("\n".join(commands))
+    assert {path.name: path.read_text() for path in server.data.iterdir()} == {"indexer.sqlite": "copy"}
+    assert server.owners() == {Server.OWNER}
+
+
+def test_a_pause_that_was_lifted_does_not_come_back_from_the_copy(server: Server) -> None:
+    """It goes from the copy, and what is only ever added to stays; where all is lost, the pause stays too."""
+    (server.data / "milestones").mkdir()
+    (server.data / "milestones" / "one").write_text("signed")
+    (server.data / "indexer.sqlite").touch()
+    (server.data / "paused").write_text("{}")
+    server.do(COPY)
+    assert {path.name for path in server.backup.iterdir()} == {"milestones", "paused"}
+    shutil.rmtree(server.data)
+    server.data.mkdir()
+    server.do(COPY)
+    assert {path.name for path in server.backup.iterdir()} == {"milestones", "paused"}
+    (server.data / "indexer.sqlite").touch()
+    server.do(COPY)
+    assert {path.name for path in server.backup.iterdir()} == {"milestones"}
+
+
+def test_the_page_replicates_to_where_the_service_may_write() -> None:
+    """The same replica in both, below a folder of StateDirectory."""
+    (replica,) = re.findall(r"REPLICA=file://(\S+)", VARIABLES)
+    service = (ROOT / "infra" / "systemd" / "litestream.service").read_text()
+    assert re.findall(r"^Environment=REPLICA=file://(\S+)$", service, re.MULTILINE) == [replica]
+    (folders,) = re.findall(r"^StateDirectory=(.+)$", service, re.MULTILINE)
+    assert replica in [f"/var/lib/{name}" for name in folders.split()]
 
 
 # --- as Prometheus itself reads it

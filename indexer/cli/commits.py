@@ -160,7 +160,7 @@ async def _enter(config: Config, signatures: list[tuple[bytes, Signature]]) -> b
     """Into the database, if nobody else writes to it."""
     path = config.database.path
     try:
-        with only_writer(path):
+        with only_writer(path, patience_s=0):
             async with opened(path) as db:
                 standing = await checkpoints.read(db)
                 async with transaction(db):

@@ -6,13 +6,12 @@ nothing when the command returns.
 
 from typing import Any
 
-from indexer import errors
 from indexer.cli.find import now_ms
 from indexer.cli.outputs import Output
 from indexer.config import Config
 from indexer.edge import pause as pausing
 from indexer.edge import requests
-from indexer.edge.files import only_writer
+from indexer.edge.files import holder
 from indexer.edge.requests import Kind, Unanswered
 from indexer.errors import IndexerError
 
@@ -75,11 +74,7 @@ async def _through(config: Config, kind: Kind, arguments: dict[str, Any]) -> dic
 
 def daemon_runs(config: Config) -> bool:
     """Whether somebody writes to the database. Raises DatabaseUnusable."""
-    try:
-        with only_writer(config.database.path):
-            return False
-    except errors.AlreadyRunning:
-        return True
+    return holder(config.database.path) is not None
 
 
 async def ask_daemon(config: Config, kind: Kind, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ FOLDER_MODE: Final = 0o750
 # list, and where a file has one, the bits of the group show what the list may give to anybody: 0440, owned by root.
 _OTHERS: Final = 0o077
 _OTHERS_OF_A_CREDENTIAL: Final = 0o037
+_RETRY_S: Final = 0.05
 _CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"  # where systemd's are, for the process that they are given to
 
 
@@ -33,11 +35,12 @@ def make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def only_writer(database: Path) -> Iterator[None]:
+def only_writer(database: Path, patience_s: float = 1.0) -> Iterator[None]:
     """Be the one process that writes to this database.
 
     A lock of the kernel's on `<database>.lock`, which a killed process leaves behind without holding it; the
-    file names the holder. Raises AlreadyRunning or DatabaseUnusable.
+    file names the holder. Who only looks (`holder`) is in the way for a moment, so it is tried again for so many
+    seconds. Raises AlreadyRunning or DatabaseUnusable.
     """
     database = database.resolve()  # by whatever name it goes, it is one database
     path = database.with_name(database.name + ".lock")
@@ -46,12 +49,12 @@ def only_writer(database: Path) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     except OSError as error:
         raise errors.DatabaseUnusable(f"cannot open {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = file.read().strip() or "unknown"
-            raise errors.AlreadyRunning(f"process {holder} already writes to {database}") from error
+    with os.fdopen(descriptor, "r+b") as file:
+        end = time.monotonic() + patience_s
+        while not _locked(file, fcntl.LOCK_EX):
+            if time.monotonic() >= end:
+                raise errors.AlreadyRunning(f"process {_named(file)} already writes to {database}")
+            time.sleep(_RETRY_S)
         with suppress(OSError):  # a disk without room for the name: it is the lock that counts
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -72,11 +75,20 @@ def holder(database: Path) -> str | None:
     except OSError as error:
         raise errors.DatabaseUnusable(f"cannot open {path}: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return file.read(32).decode(errors="replace").strip() or "unknown"
-    return None
+        return None if _locked(file, fcntl.LOCK_SH) else _named(file)
+
+
+def _locked(file: IO[bytes], how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _named(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(32).decode(errors="replace").strip() or "unknown"
 
 
 def read_private(path: Path) -> str:

@@ -1,13 +1,16 @@
 """Secrets in files: who may read them, and what is said of them."""
 
+import fcntl
 import os
 import stat
+import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from indexer import errors
-from indexer.edge.files import FILE_MODE, make_folder, only_writer, read_plain, replaced
+from indexer.edge.files import FILE_MODE, holder, make_folder, only_writer, read_plain, replaced
 from indexer.edge.ogmios import read_headers, shown_url
 
 
@@ -116,6 +119,31 @@ def test_a_lock_that_is_a_link_is_refused_and_what_it_leads_to_stays(tmp_path: P
     with pytest.raises(errors.DatabaseUnusable, match=r"db\.lock"), only_writer(tmp_path / "db"):
         pass
     assert (tmp_path / "precious").read_text() == "years of work"
+
+
+def test_who_looks_whether_somebody_writes_makes_nothing_and_sees_nobody_else_who_looks(tmp_path: Path) -> None:
+    """Else a command would take another one for the daemon."""
+    assert holder(tmp_path / "nowhere" / "db") is None
+    assert list(tmp_path.iterdir()) == []
+    with only_writer(tmp_path / "db"):
+        assert holder(tmp_path / "db") == str(os.getpid())
+    with (tmp_path / "db.lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert holder(tmp_path / "db") is None
+
+
+def test_who_looks_whether_somebody_writes_keeps_nobody_from_it(tmp_path: Path) -> None:
+    """A daemon that starts just then waits a moment; one that another has come before does not wait for ever."""
+    with (tmp_path / "db.lock").open("w") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        ended = Timer(0.2, fcntl.flock, (look, fcntl.LOCK_UN))
+        ended.start()
+        with only_writer(tmp_path / "db"):
+            begun = time.monotonic()
+            with pytest.raises(errors.AlreadyRunning, match=f"process {os.getpid()} "), only_writer(tmp_path / "db"):
+                pass
+            assert 0.9 < time.monotonic() - begun < 5
+        ended.join()
 
 
 def test_a_link_or_a_pipe_in_a_folder_of_ours_is_not_read(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from indexer.domain.delivery import Since, Wants
 from indexer.domain.events import Event
 from indexer.edge.sinks.message import Fault, Message, SinkFailed
 from indexer.status import DeliveryStatus
-from indexer.store import checkpoints, events, outbox
+from indexer.store import checkpoints, events, letters, outbox
 from indexer.store.db import opened, transaction
 from indexer.workers.deliver import Deliverer, Post
 from tests.delivery.world import NETWORK
@@ -70,7 +70,7 @@ async def measure(folder: Path, sinks: int) -> None:
             deliverer.wake()
         while await outbox.stirs(db):  # noqa: ASYNC110 -- the deliverer's own pace
             await asyncio.sleep(0.05)
-        waiting, _, _ = (await outbox.queued(db)).get("down", (0, 0, 0))
+        waiting, _, _ = (await letters.queued(db)).get("down", (0, 0, 0))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         median = sorted(writing)[len(writing) // 2] * 1000
         print(

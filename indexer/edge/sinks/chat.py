@@ -4,12 +4,11 @@ https://github.com/caronc/apprise/wiki -- the extra `apprise`.
 """
 
 import asyncio
-import threading
-from contextlib import suppress
 from pathlib import Path
 
 from indexer.edge.files import read_private
 from indexer.edge.sinks import words
+from indexer.edge.sinks.apart import Apart, Full
 from indexer.edge.sinks.message import ExtraMissing, Fault, Message, SinkFailed
 from indexer.errors import FileUnusable
 
@@ -28,7 +27,7 @@ class Chat:
                 hint='pip install "milestone-indexer[apprise]"',
             ) from error
         urls = [line.strip() for line in read_private(url_file).splitlines() if line.strip() and line[0] != "#"]
-        try:  # a time limit of its own would put each message into a pool of threads, see _notify
+        try:  # a time limit of its own would put each message into a pool of threads
             asset = apprise.AppriseAsset(service_timeout=0)
         except (AttributeError, TypeError):  # before 2: there is none
             asset = apprise.AppriseAsset()
@@ -39,7 +38,7 @@ class Chat:
                 f"{url_file} has to hold one Apprise URL that Apprise knows", hint="a second service is a second sink"
             )
         self._markdown = apprise.NotifyFormat.MARKDOWN
-        self._is_held = False
+        self._thread = Apart("apprise", 1)
 
     @property
     def at_once(self) -> int:
@@ -48,45 +47,24 @@ class Chat:
 
     async def send(self, message: Message) -> None:
         """Raises SinkFailed. What went wrong Apprise only tells its log."""
-        if self._is_held:
-            raise SinkFailed("the service still holds an earlier message", Fault.SINK)
         try:
             async with asyncio.timeout(self._timeout_s):
-                went = await self._notify(message)
+                went = await self._thread.run(lambda: self._notify(message))
         except TimeoutError as error:
             raise SinkFailed(f"no answer within {self._timeout_s:g} s", Fault.SINK) from error
+        except Full:
+            raise SinkFailed("the service still holds an earlier message", Fault.SINK) from None
         if isinstance(went, Exception):
             raise SinkFailed(f"Apprise broke: {type(went).__name__}", Fault.SINK) from went
         if not went:
             raise SinkFailed("Apprise could not deliver it: its log says why", Fault.SINK)
 
-    async def _notify(self, message: Message) -> bool | Exception:
-        """In a thread of its own. Nothing ends one that a service holds: nobody may have to wait for it, neither for
-        room in a pool nor when the process ends."""
-        loop = asyncio.get_running_loop()
-        told: asyncio.Future[bool | Exception] = loop.create_future()
-
-        def tell(went: bool | Exception) -> None:
-            self._is_held = False
-            if not told.done():
-                told.set_result(went)
-
-        def work() -> None:
-            went: bool | Exception
-            try:
-                went = bool(
-                    self._service.notify(
-                        body=words.text(message), title=words.title(message), body_format=self._markdown
-                    )
-                )
-            except Exception as error:  # noqa: BLE001 -- plugins for a hundred services: nobody knows what they raise
-                went = error
-            with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(tell, went)
-
-        threading.Thread(target=work, name="apprise", daemon=True).start()
-        self._is_held = True
-        return await told
+    def _notify(self, message: Message) -> bool | Exception:
+        text, title = words.text(message), words.title(message)
+        try:
+            return bool(self._service.notify(body=text, title=title, body_format=self._markdown))
+        except Exception as error:  # noqa: BLE001 -- plugins for a hundred services: nobody knows what they raise
+            return error
 
     async def close(self) -> None:
         """See Sink."""

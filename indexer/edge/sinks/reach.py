@@ -4,13 +4,13 @@ A name is looked up once, each address it has is judged, and the connection goes
 that answers differently the second time gains nothing. TLS is still about the name.
 """
 
-import asyncio
 import ipaddress
-import socket
 from collections.abc import Iterable
 from typing import Any, Final
 
 import httpcore
+
+from indexer.edge.sinks.apart import Names
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _GIVEN_OUT: Final = ipaddress.ip_network("2000::/3")  # all that there is of IPv6; the rest has long had other uses
@@ -21,11 +21,12 @@ class Private(Exception):
     """A name stands for an address that is not of the public internet."""
 
 
-class PublicOnly(httpcore.AsyncNetworkBackend):
-    """Connects to public addresses alone."""
+class Reach(httpcore.AsyncNetworkBackend):
+    """Connects to public addresses alone, or to private ones too. A name server that does not answer holds up nobody
+    else."""
 
-    def __init__(self) -> None:
-        self._inner = httpcore.AnyIOBackend()
+    def __init__(self, *, allow_private: bool) -> None:
+        self._inner, self._names, self._allow_private = httpcore.AnyIOBackend(), Names(), allow_private
 
     async def connect_tcp(
         self,
@@ -37,15 +38,13 @@ class PublicOnly(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Raises Private, and what httpcore raises."""
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
+            rest = await self._names.addresses(host, port)
+        except OSError as error:
             raise httpcore.ConnectError(f"cannot look up {host}: {error}") from error
-        addresses = [str(address[0]) for *_, address in found]
-        for address in addresses:
+        for address in () if self._allow_private else rest:
             if not is_public(address):
                 raise Private(f"{host} stands for {address}, which is not public: allow_private = true lets it pass")
         last: Exception = httpcore.ConnectError(f"{host} has no address")
-        rest = list(dict.fromkeys(addresses))
         while rest:
             address, *rest = rest
             limit_s = _PATIENCE_S if rest and timeout is None else timeout  # the next one may answer
@@ -61,7 +60,7 @@ class PublicOnly(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ARG002, ASYNC109 -- httpcore's own signature
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.AsyncNetworkStream:
-        """Never."""
+        """Never: no URL names one."""
         raise Private(f"{path} is a socket of this machine")
 
     async def sleep(self, seconds: float) -> None:

@@ -4,10 +4,13 @@ The message's id goes along as `Nats-Msg-Id`, by which the stream drops what it 
 """
 
 import asyncio
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from indexer.edge.files import read_private
+from indexer.edge.sinks.apart import Names
 from indexer.edge.sinks.message import CONTENT_TYPE, ExtraMissing, Fault, Message, SinkFailed
 from indexer.errors import FileUnusable
 
@@ -28,7 +31,12 @@ class Stream:
             raise ExtraMissing(
                 "sinks of kind nats need a package that is not installed", hint='pip install "milestone-indexer[nats]"'
             ) from error
+        if credentials is not None and find_spec("nkeys") is None:
+            raise ExtraMissing(
+                "credentials of NATS need a package that is not installed", hint='pip install "nats-py[nkeys]"'
+            )
         self._nats = nats
+        self._host, self._needs_tls, self._names = urlsplit(url).hostname, url.startswith("tls:"), Names()
         self._url, self._subject, self._credentials, self._timeout_s = url, subject, credentials, timeout_s
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
@@ -62,24 +70,49 @@ class Stream:
             raise SinkFailed(f"NATS: {str(error) or type(error).__name__}", Fault.SINK) from error
 
     async def _connected(self) -> "Client":
+        """Raises SinkFailed, FileUnusable, and what nats-py raises."""
         async with self._connecting:
             if self._client is None or self._client.is_closed:
                 self._check()
-                self._client = await self._nats.connect(
-                    self._url,
-                    name="milestone-indexer",
-                    connect_timeout=max(1, int(self._timeout_s)),
-                    allow_reconnect=False,  # the next message does
-                    user_credentials=None if self._credentials is None else str(self._credentials),
-                    error_cb=_quiet,
-                )
+                self._client = await self._connect()
             return self._client
+
+    async def _connect(self) -> "Client":
+        from nats.aio.client import Client
+
+        from indexer.edge.sinks.tcp import Tcp
+
+        client, below = Client(), Tcp(self._names, needs_tls=self._needs_tls)
+        client._transport = below  # noqa: SLF001 -- there is no other way in; below.is_as_wanted notices if it was none
+        reasons: list[Exception] = []
+
+        async def keep(reason: Exception) -> None:
+            reasons.append(reason)
+
+        try:
+            await client.connect(
+                self._url,
+                name="milestone-indexer",
+                connect_timeout=max(1, int(self._timeout_s)),
+                allow_reconnect=False,  # the next message does
+                max_reconnect_attempts=1,  # of the first connection too; less would be for ever
+                reconnect_time_wait=0,
+                user_credentials=None if self._credentials is None else str(self._credentials),
+                error_cb=keep,
+            )
+            if not below.is_as_wanted:  # a client that goes another way than this was written for
+                await client.close()
+                raise ConnectionError("nats-py has not used the connection that it was given")
+        except (OSError, self._nats.errors.NoServersError) as error:
+            last = next((each for each in reversed(reasons) if isinstance(each, OSError)), error)
+            below.close()
+            raise SinkFailed(f"cannot reach {self._host}: {str(last) or type(last).__name__}", Fault.SINK) from error
+        except BaseException:
+            below.close()
+            raise
+        return client
 
     async def close(self) -> None:
         """See Sink."""
         if self._client is not None and not self._client.is_closed:
             await self._client.close()
-
-
-async def _quiet(_: Exception) -> None:
-    """Whoever sends is told too."""

@@ -19,10 +19,13 @@ import httpcore
 
 from indexer.edge.files import read_private
 from indexer.edge.sinks.message import CONTENT_TYPE, Fault, Message, SinkFailed
-from indexer.edge.sinks.reach import Private, PublicOnly
+from indexer.edge.sinks.reach import Private, Reach
 from indexer.errors import FileUnusable
 
 AT_ONCE: Final = 8
+# A connection is kept for the messages that follow soon. One that lies idle for long, a firewall on the way may have
+# forgotten without telling: it would cost a message its time limit.
+_KEPT_S: Final = 5.0
 _PREFIX: Final = "whsec_"
 _LEAST_BYTES, _MOST_BYTES = 24, 64  # of a secret, as Standard Webhooks has it
 _MOST_READ: Final = 65_536  # of an answer, of which nothing is used
@@ -74,7 +77,8 @@ class Webhook:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls or ssl.create_default_context(),
             max_connections=AT_ONCE,
-            network_backend=None if allow_private else PublicOnly(),
+            keepalive_expiry=_KEPT_S,
+            network_backend=Reach(allow_private=allow_private),
         )
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 import httpcore
 import pytest
 
-from indexer.edge.sinks.reach import Private, PublicOnly, is_public
+from indexer.edge.sinks.reach import Private, Reach, is_public
 
 
 @pytest.mark.parametrize(
@@ -35,23 +35,23 @@ async def test_the_address_that_was_judged_is_the_one_that_is_reached(monkeypatc
     """A name server that answers differently each time gains nothing: it is asked once."""
     asked, reached = [], []
 
-    class Loop:
-        async def getaddrinfo(self, host: str, port: int, **_: Any) -> list[Any]:
-            asked.append(host)
-            address = "1.1.1.1" if len(asked) == 1 else "127.0.0.1"
-            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port))]
+    def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
+        asked.append(host)
+        address = "1.1.1.1" if len(asked) == 1 else "127.0.0.1"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port))]
 
     async def connect(self: Any, host: str, *_: Any) -> Any:
         reached.append(host)
         raise httpcore.ConnectError("far away")
 
-    monkeypatch.setattr("indexer.edge.sinks.reach.asyncio.get_running_loop", Loop)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    reach = Reach(allow_private=False)
     with pytest.raises(httpcore.ConnectError):
-        await PublicOnly().connect_tcp("rebind.example", 443)
+        await reach.connect_tcp("rebind.example", 443)
     assert (asked, reached) == (["rebind.example"], ["1.1.1.1"])
     with pytest.raises(Private):
-        await PublicOnly().connect_tcp("rebind.example", 443)
+        await reach.connect_tcp("rebind.example", 443)
     assert reached == ["1.1.1.1"]
 
 
@@ -59,9 +59,8 @@ async def test_an_address_that_does_not_answer_leaves_time_for_the_next_one(monk
     """As where IPv6 leads nowhere. The last one may take as long as there is."""
     reached: list[tuple[str, float | None]] = []
 
-    class Loop:
-        async def getaddrinfo(self, *_: Any, **__: Any) -> list[Any]:
-            return [(0, 0, 0, "", (address, 443)) for address in ("2606:4700::1111", "2606:4700::1111", "1.1.1.1")]
+    def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+        return [(0, 0, 0, "", (address, 443)) for address in ("2606:4700::1111", "2606:4700::1111", "1.1.1.1")]
 
     async def connect(self: Any, host: str, port: int, timeout: float | None, *_: Any) -> Any:  # noqa: ASYNC109
         reached.append((host, timeout))
@@ -69,8 +68,8 @@ async def test_an_address_that_does_not_answer_leaves_time_for_the_next_one(monk
             raise httpcore.ConnectTimeout
         return "connected"
 
-    monkeypatch.setattr("indexer.edge.sinks.reach.asyncio.get_running_loop", Loop)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
-    connected: object = await PublicOnly().connect_tcp("both.example", 443)
+    connected: object = await Reach(allow_private=False).connect_tcp("both.example", 443)
     assert connected == "connected"
     assert reached == [("2606:4700::1111", 4.0), ("1.1.1.1", None)]

@@ -34,6 +34,8 @@ class Receiver:
     says: bytes | None = b"HTTP/1.1 204 No Content\r\n\r\n"
     url: str = ""
     posts: list[Post] = field(default_factory=list)
+    connections: int = 0
+    forgotten: int = 0  # so many connections, the first ones
 
 
 @asynccontextmanager
@@ -41,11 +43,16 @@ async def receiving(says: bytes | None = b"HTTP/1.1 204 No Content\r\n\r\n") -> 
     receiver = Receiver(says)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        receiver.connections += 1
+        mine = receiver.connections
         try:
             while True:
                 line, *rest = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
                 headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in rest)}
                 body = await reader.readexactly(int(headers["content-length"]))
+                if mine <= receiver.forgotten:
+                    await reader.read()
+                    return
                 receiver.posts.append(Post(line, headers, body))
                 if receiver.says is None:
                     await reader.read()
@@ -241,6 +248,22 @@ async def test_nobody_is_reached_at_a_private_address_unless_that_is_allowed(tmp
             assert "not public" in str(failed)
             assert failed.fault is Fault.SINK
     assert receiver.posts == []
+
+
+async def test_a_connection_that_lay_idle_is_not_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A firewall forgets it without a word: what is sent there is never answered. One that is in use is kept."""
+    monkeypatch.setattr("indexer.edge.sinks.webhook._KEPT_S", 0.5)
+    async with receiving() as receiver:
+        hook = webhook(receiver.url, secret_file(tmp_path, b"s" * 24), timeout_s=2.0)
+        await hook.send(MESSAGE)
+        await hook.send(MESSAGE)
+        assert receiver.connections == 1
+        receiver.forgotten = 1
+        await asyncio.sleep(0.7)
+        await hook.send(MESSAGE)
+        await hook.close()
+    assert receiver.connections == 2
+    assert len(receiver.posts) == 3
 
 
 async def test_nobody_there_is_a_failure(tmp_path: Path) -> None:

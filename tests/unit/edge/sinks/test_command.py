@@ -1,11 +1,16 @@
 """A command of the operator's: what it is given, and what its end means."""
 
+import asyncio
 import json
+import os
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from indexer.edge import program
 from indexer.edge.sinks.command import Exec
 from indexer.edge.sinks.message import Fault, SinkFailed, sample
 from tests.support.following import until
@@ -49,14 +54,49 @@ async def test_one_that_takes_too_long_is_ended_with_whatever_it_started() -> No
     assert str(failed) == "the command did not answer within 0.3 s"
 
 
-async def test_what_outlives_it_and_keeps_its_output_open_is_ended_too(tmp_path: Path) -> None:
-    """Each further attempt would leave one more behind."""
+@pytest.mark.parametrize("away", [False, True], ids=["in its group", "in a session of its own"])
+async def test_what_outlives_it_and_keeps_its_output_open_is_not_waited_for(away: bool, tmp_path: Path) -> None:
+    """It has dealt with the message: it is not asked again for three days. What it left is ended, or further attempts
+    would leave more behind, unless it has gone to a session of its own, as a daemon does."""
     started = tmp_path / "pid"
     code = f"""import pathlib, subprocess
-pathlib.Path({str(started)!r}).write_text(str(subprocess.Popen(["sleep", "600"]).pid))"""
-    failed = await failing(code, timeout_s=2.0)
-    assert str(failed) == "the command did not answer within 2 s"
-    await until(lambda: not _lives(int(started.read_text())))
+rest = subprocess.Popen(["sleep", "600"], start_new_session={away})
+pathlib.Path({str(started)!r}).write_text(str(rest.pid))"""
+    async with asyncio.timeout(20):
+        await Exec(python(code), timeout_s=60.0).send(MESSAGE)
+    pid = int(started.read_text())
+    try:
+        if not away:
+            await until(lambda: not _lives(pid))
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+async def test_what_outlives_it_does_not_hide_how_it_ended() -> None:
+    """Neither its exit code nor what it said before."""
+    code = """import subprocess, sys
+subprocess.Popen(["sleep", "600"])
+print("no room left", flush=True)
+sys.exit(3)"""
+    failed = await failing(code, timeout_s=60.0)
+    assert str(failed) == "the command ended with exit code 3: no room left"
+    assert failed.fault is Fault.MESSAGE
+
+
+async def test_one_that_takes_too_long_is_given_up_whoever_holds_what_it_was_told(tmp_path: Path) -> None:
+    """More than fits into a pipe, held by something that has gone to a session of its own."""
+    started = tmp_path / "pid"
+    code = f"""import pathlib, subprocess, time
+rest = subprocess.Popen(["sleep", "600"], start_new_session=True, stdin=0)
+pathlib.Path({str(started)!r}).write_text(str(rest.pid))
+time.sleep(600)"""
+    try:
+        async with asyncio.timeout(20):
+            with pytest.raises(program.ProgramFailed, match="within 2 s"):
+                await program.run(python(code), b"x" * 1_000_000, 2.0, 1_000)
+    finally:
+        os.kill(int(started.read_text()), signal.SIGKILL)
 
 
 def _lives(pid: int) -> bool:

@@ -119,6 +119,28 @@ async def test_history_that_is_sent_again_begins_where_it_was_asked_for(tmp_path
     assert sink.got == [f"{3:032x}.0"]
 
 
+async def test_what_a_file_showed_before_the_first_block_of_a_sink_is_sent_on_purpose(tmp_path: Path) -> None:
+    """It counts from the newest block there was when the daemon found it, which is older than the sink. As with all
+    that is older nobody is told twice when the database is made anew."""
+    sink, now_ms = Keeps(), GENESIS_MS + 1_000_500  # half a second behind the block
+    of_a_file = replace(event(1, "attestation.accepted"), slot=1_000, by_file=True)
+    async with opened(tmp_path / "db.sqlite") as db:
+        await checkpoints.claim(db, NETWORK)
+        posts = [Post("one", sink, Wants(everything=True))]
+        deliverer = Deliverer(db, "devnet", posts, lambda: now_ms, DeliveryStatus(), lambda: 0.0)
+        await deliverer.open()
+        await store(db, of_a_file, replace(event(2), slot=1_001))
+        await work(deliverer)
+        assert sink.got == [f"{2:032x}.0"]
+        assert await deliverer.backfill("one", Since(ms=GENESIS_MS + 1_000_000), again=False) == {
+            "sink": "one",
+            "messages": 1,
+        }
+        await work(deliverer)
+        await deliverer.close()
+    assert sink.got == [f"{2:032x}.0", f"{1:032x}.0"]
+
+
 async def test_a_sink_that_cannot_be_closed_does_not_hold_up_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ The message's id goes along as `Nats-Msg-Id`, by which the stream drops what it 
 """
 
 import asyncio
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,8 +44,14 @@ class Stream:
         self._check()
 
     def _check(self) -> None:
-        if self._credentials is not None:
-            read_private(self._credentials)
+        if self._credentials is None:
+            return
+        text = read_private(self._credentials)
+        if any(f"BEGIN {part}" not in text for part in ("NATS USER JWT", "USER NKEY SEED")):  # nats-py looks for ever
+            raise FileUnusable(
+                f"{self._credentials} holds no credentials of NATS",
+                hint="a .creds file, as `nsc generate creds` has it",
+            )
 
     @property
     def at_once(self) -> int:
@@ -89,27 +96,32 @@ class Stream:
         async def keep(reason: Exception) -> None:
             reasons.append(reason)
 
-        try:
-            await client.connect(
-                self._url,
-                name="milestone-indexer",
-                connect_timeout=max(1, int(self._timeout_s)),
-                allow_reconnect=False,  # the next message does
-                max_reconnect_attempts=1,  # of the first connection too; less would be for ever
-                reconnect_time_wait=0,
-                user_credentials=None if self._credentials is None else str(self._credentials),
-                error_cb=keep,
-            )
-            if not below.is_as_wanted:  # a client that goes another way than this was written for
-                await client.close()
-                raise ConnectionError("nats-py has not used the connection that it was given")
-        except (OSError, self._nats.errors.NoServersError) as error:
-            last = next((each for each in reversed(reasons) if isinstance(each, OSError)), error)
-            below.close()
-            raise SinkFailed(f"cannot reach {self._host}: {str(last) or type(last).__name__}", Fault.SINK) from error
-        except BaseException:
-            below.close()
-            raise
+        with ExitStack() as gone:
+            gone.callback(below.close)
+            try:
+                await client.connect(
+                    self._url,
+                    name="milestone-indexer",
+                    connect_timeout=max(1, int(self._timeout_s)),
+                    allow_reconnect=False,  # the next message does
+                    max_reconnect_attempts=1,  # of the first connection too; less would be for ever
+                    reconnect_time_wait=0,
+                    user_credentials=None if self._credentials is None else str(self._credentials),
+                    error_cb=keep,
+                )
+                if not below.is_as_wanted:  # a client that goes another way than this was written for
+                    await client.close()
+                    raise ConnectionError("nats-py has not used the connection that it was given")
+            except Exception as error:  # noqa: BLE001 -- what reads a seed may raise anything
+                last = reasons[-1] if reasons and isinstance(error, self._nats.errors.NoServersError) else error
+                if isinstance(last, OSError) and not isinstance(last, TimeoutError):
+                    raise SinkFailed(
+                        f"cannot reach {self._host}: {str(last) or type(last).__name__}", Fault.SINK
+                    ) from last
+                if self._credentials is None or isinstance(last, self._nats.errors.Error | TimeoutError):
+                    raise last from None
+                raise SinkFailed(f"{self._credentials} does not sign: {type(last).__name__}", Fault.SINK) from last
+            gone.pop_all()
         return client
 
     async def close(self) -> None:

@@ -1,16 +1,21 @@
 """NATS: whom messages and credentials are told to, and what is said where nobody is there. See also tests/brokers."""
 
 import asyncio
+import base64
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from indexer.edge.sinks.message import Fault, SinkFailed, sample
+from indexer.edge.sinks.message import ExtraMissing, Fault, SinkFailed, sample
 from indexer.edge.sinks.stream import Stream
+from indexer.errors import FileUnusable
 
 MESSAGE = sample("preprod", "2026-01-31T12:00:00Z", "ab" * 16)
 
@@ -161,3 +166,80 @@ async def test_a_message_that_cannot_be_kept_from_the_clear_is_not_sent(monkeypa
     async with serving() as server:
         assert "nats-py" in await failing(f"tls://localhost:{server.port}")
     assert b"PUB" not in server.got
+
+
+def creds(folder: Path, seed: str) -> Path:
+    path = folder / "indexer.creds"
+    path.touch(mode=0o600)
+    path.write_text(
+        f"-----BEGIN NATS USER JWT-----\neyJ0.e30.x\n------END NATS USER JWT------\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+    )
+    return path
+
+
+def signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package that signs is there, and knows one seed."""
+
+    class Pair:
+        def sign(self, nonce: bytes) -> bytes:
+            return b"signed " + nonce
+
+        def wipe(self) -> None:
+            pass
+
+    def from_seed(seed: bytearray) -> Pair:
+        if seed != b"SUA":
+            raise ArithmeticError("no seed")
+        return Pair()
+
+    monkeypatch.setattr("indexer.edge.sinks.stream.find_spec", lambda _: True)
+    monkeypatch.setitem(sys.modules, "nkeys", SimpleNamespace(from_seed=from_seed))
+
+
+async def test_credentials_are_told_where_they_are_asked_for_and_over_tls_alone_where_that_was_promised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs(monkeypatch)
+    async with serving(auth_required=True, nonce="abc") as server:
+        for scheme in ("tls", "nats"):
+            assert server.got == b""
+            stream = Stream(f"{scheme}://localhost:{server.port}", "milestones", creds(tmp_path, "SUA"), timeout_s=10)
+            with suppress(SinkFailed) if scheme == "tls" else nullcontext():
+                await stream.send(MESSAGE)
+            await stream.close()
+    assert b"eyJ0.e30.x" in server.got
+    assert base64.b64encode(b"signed abc") in server.got
+
+
+async def test_credentials_that_do_not_sign_are_the_fault_of_the_sink(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs(monkeypatch)
+    async with serving(auth_required=True, nonce="abc") as server:
+        stream = Stream(f"nats://localhost:{server.port}", "milestones", creds(tmp_path, "SUB"), timeout_s=10)
+        with pytest.raises(SinkFailed, match="does not sign: ArithmeticError") as failed:
+            await stream.send(MESSAGE)
+    assert failed.value.fault is Fault.SINK
+
+
+@pytest.mark.parametrize("text", ["", "SUA", "-----BEGIN NATS USER JWT-----\neyJ0\n"])
+def test_a_file_that_holds_no_credentials_is_refused(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nats-py would look for them in it for ever, and nothing else would go on."""
+    signs(monkeypatch)
+    path = creds(tmp_path, "SUA")
+    path.write_text(text)
+    with pytest.raises(FileUnusable, match="no credentials"):
+        Stream("tls://nats.example", "milestones", path, timeout_s=1)
+
+
+def test_credentials_that_nothing_can_sign_with_are_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nats-py has the package that signs as an extra of its own."""
+    monkeypatch.setattr("indexer.edge.sinks.stream.find_spec", lambda _: None)
+    with pytest.raises(ExtraMissing) as refused:
+        Stream("tls://nats.example", "milestones", tmp_path / "indexer.creds", timeout_s=1)
+    assert "nats-py[nkeys]" in str(refused.value.hint)

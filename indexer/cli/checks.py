@@ -22,12 +22,12 @@ from indexer.cli.told import ada, table
 from indexer.cli.wallets import for_the_daemon_alone, wallet_of
 from indexer.config import Config
 from indexer.edge import blueprints, kupo, ogmios
-from indexer.edge.files import only_writer
+from indexer.edge.files import holder
 from indexer.plutus.blueprint import Blueprint
 from indexer.status import FollowerStatus, KeeperStatus
 from indexer.store import checkpoints, coins, watches
-from indexer.store.db import opened, opened_for_reading
-from indexer.workers.premises import A_RELEASE, Premises
+from indexer.store.db import examine, is_outdated, opened_for_reading
+from indexer.workers.premises import A_RELEASE
 from indexer.workers.sending import text_of
 
 ENOUGH_BYTES = 1_000_000_000  # a contract's whole history is far smaller; the write-ahead log may reach 64 MiB
@@ -46,10 +46,11 @@ class Check(Output):
 
 
 class InitReport(Output):
-    """What `init` wrote and found."""
+    """What `init` wrote and found. `running`: a daemon does already, or something else that writes to the database."""
 
     config: str
     written: bool
+    running: bool
     checks: tuple[Check, ...]
 
     @property
@@ -70,7 +71,7 @@ class InitReport(Output):
                 *(
                     ("what to do:", *(f"  {hint}" for hint in hints))
                     if hints
-                    else ("ready: start it with `indexer run`",)
+                    else ("ready: it runs" if self.running else "ready: start it with `indexer run`",)
                 ),
             )
         )
@@ -125,7 +126,14 @@ async def check_everything(path: Path, written: bool) -> InitReport:
     loaded = config.load(path)
     checks = [*await _node(loaded), _contracts(loaded), _disk(loaded), await _database(loaded)]
     checks += [await _wallet(loaded), *await _kupo(loaded)]
-    return InitReport(config=str(path), written=written, checks=tuple(checks))
+    return InitReport(config=str(path), written=written, running=_runs(loaded), checks=tuple(checks))
+
+
+def _runs(loaded: Config) -> bool:
+    try:
+        return holder(loaded.database.path) is not None
+    except errors.DatabaseUnusable:  # another line tells
+        return False
 
 
 def _contracts(loaded: Config) -> Check:
@@ -186,14 +194,35 @@ async def _database(loaded: Config) -> Check:
             exit_code=1,
         )
     try:
-        with only_writer(path):
-            async with opened(path) as db:
-                standing = await checkpoints.claim(db, loaded.chain)
-    except errors.AlreadyRunning as error:
-        return Check(name="database", ok=True, found=str(error))
+        writer = holder(path)
+        if path.stat().st_size:
+            async with opened_for_reading(path) as db:
+                found = f"{path}, {await _standing(db, loaded)}"
+        else:
+            found = f"{path} is empty: `run` fills it"
     except errors.IndexerError as error:
         return _failed("database", error)
-    return Check(name="database", ok=True, found=f"{path}, at {standing.cursor.place}")
+    if writer is not None:
+        return Check(name="database", ok=True, found=f"{found}; process {writer} writes to it")
+    return Check(
+        name="database",
+        ok=os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK),
+        found=found,
+        hint=f"we may not write to {path}, or not make files beside it",
+        exit_code=1,
+    )
+
+
+async def _standing(db: Connection, loaded: Config) -> str:
+    """How far it is. Nothing is written, for a daemon may start meanwhile. Raises what is wrong with it."""
+    await examine(db)
+    if await is_outdated(db):
+        return "of an earlier version: `run` brings it up to date"
+    try:
+        await checkpoints.read(db)
+    except errors.NoDatabase:
+        return "into which nothing was followed yet"
+    return f"at {(await checkpoints.claim(db, loaded.chain)).cursor.place}"  # it is claimed, so this only compares
 
 
 async def _wallet(loaded: Config) -> Check:
@@ -202,7 +231,7 @@ async def _wallet(loaded: Config) -> Check:
         try:
             async with opened_for_reading(loaded.database.path) as db:
                 address = await wallet_of(loaded, db)
-                means = None if address is None else await _means(_premises(loaded, db, address))
+                means = None if address is None else await _means(loaded, db, address)
         except errors.NoDatabase:
             address = await wallet_of(loaded, None)
             means = "what it has is told once `run` has followed the chain"
@@ -216,14 +245,12 @@ async def _wallet(loaded: Config) -> Check:
     return Check(name="wallet", ok=True, found=f"{text_of(address)}{known}: {means}{off}")
 
 
-def _premises(loaded: Config, db: Connection, address: bytes) -> Premises:
-    return app.premises_of(loaded, db, None, FollowerStatus(), KeeperStatus(), address=address)
-
-
-async def _means(at: Premises) -> str:
+async def _means(loaded: Config, db: Connection, address: bytes) -> str:
     """Balance, collateral, and how many releases that lasts for."""
-    assert at.address is not None
-    key_hash, reserve = at.address[1:29], at.rules.reserve
+    if await is_outdated(db):
+        return "what it has is told once `run` has brought the database up to date"
+    at = app.premises_of(loaded, db, None, FollowerStatus(), KeeperStatus(), address=address)
+    key_hash, reserve = address[1:29], at.rules.reserve
     _, balance = await coins.balance(at.db, key_hash)
     collateral = (await at.pocket(await at.position())).collateral
     told = [f"{ada(balance)} ada"]

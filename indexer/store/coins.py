@@ -50,9 +50,8 @@ FORGET_READ: Final = "DELETE FROM wallet_reading WHERE slot > ?"
 REMEMBER: Final = "INSERT OR IGNORE INTO wallet VALUES (?, ?)"
 # Of several, the one that the configuration had when the daemon was last started, else the one that came last.
 REMEMBERED: Final = """
-    SELECT w.key_hash FROM wallet w
-    LEFT JOIN watch ON watch.credential = w.key_hash AND watch.kind = 'key' AND watch.configured = 1
-    ORDER BY watch.credential IS NULL, w.first_slot DESC, w.key_hash LIMIT 1"""
+    SELECT key_hash FROM wallet LEFT JOIN watch ON credential = key_hash AND kind = 'key' AND configured = 1
+    ORDER BY credential IS NULL, first_slot DESC, key_hash LIMIT 1"""
 EARLIER: Final = "SELECT key_hash FROM wallet WHERE key_hash <> ? ORDER BY first_slot DESC, key_hash LIMIT 3"
 
 

@@ -7,9 +7,10 @@ from there.
 
 import asyncio
 import os
+import re
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,15 @@ _PRAGMAS: Final = (
     "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
 )
+_MISSING: Final = re.compile(r"no such (table|column|view|index)|has no column")
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_READ_ANEW: Final = (
+    "stop the daemon, set the file aside with its -wal and -shm, and `indexer run`: it reads the chain anew, "
+    "only the journal and what sinks were told are lost"
+)
+_BRING_UP: Final = "start `indexer run`, which brings the database up to date"
+_COLUMNS: Final = """
+    SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type IN ('table', 'view')"""
 
 
 @asynccontextmanager
@@ -60,18 +70,40 @@ async def opened_for_reading(path: Path) -> AsyncIterator[Connection]:
     """The database for a command that only asks. Raises NoDatabase, DatabaseUnusable or SchemaTooNew."""
     if not os.path.exists(path):  # noqa: ASYNC240, PTH110 -- a look at one name does not block
         raise errors.NoDatabase(f"there is no database at {path}")
-    with named_errors(path):
+    named = named_errors(path)
+    with named:
         db = await aiosqlite.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
     try:
-        with named_errors(path):
+        with named:
             await db.execute("PRAGMA busy_timeout = 5000")
             version = await schema_version(db)
             if version == 0:
                 raise errors.NoDatabase(f"{path} is not a database of the indexer")
             _refuse_newer(version)
+            named.outdated = version < len(migrations())
             yield db
     finally:
         await db.close()
+
+
+async def is_outdated(db: Connection) -> bool:
+    """Whether the daemon has to bring it up to date first."""
+    return await schema_version(db) < len(migrations())
+
+
+async def examine(db: Connection) -> None:
+    """Look whether all that a database should hold is there, and whole. Raises DatabaseUnusable."""
+    rows = [row[0] for row in await db.execute_fetchall("PRAGMA quick_check(1)")]
+    if rows != ["ok"]:
+        raise errors.DatabaseUnusable(f"the database is damaged: {rows[0]}", hint=_READ_ANEW)
+    if await is_outdated(db):
+        return
+    with closing(sqlite3.connect(":memory:")) as made:
+        made.executescript("".join(migrations()))
+        wanted = set(made.execute(_COLUMNS))
+    missing = wanted - {(table, column) for table, column in await db.execute_fetchall(_COLUMNS)}
+    for table, column in sorted(missing):
+        raise errors.DatabaseUnusable(f"the database has no {table} with a column {column}", hint=_READ_ANEW)
 
 
 # Tasks that share a connection would otherwise write into each other's transactions.
@@ -108,10 +140,12 @@ async def snapshot(db: Connection) -> AsyncIterator[None]:
 
 
 class named_errors:  # noqa: N801 -- used as a function is
-    """Turns SQLite's errors about files, disks and formats into one of ours."""
+    """Turns SQLite's errors about files, disks and formats into one of ours. `outdated`: whether it is known that the
+    schema is one of an earlier version, so that something may be missing."""
 
     def __init__(self, path: object = "the database") -> None:
         self._path = path
+        self.outdated = False
 
     def __enter__(self) -> None:
         return None
@@ -120,9 +154,13 @@ class named_errors:  # noqa: N801 -- used as a function is
         if isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
             error, sqlite3.IntegrityError | sqlite3.ProgrammingError
         ):
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise errors.DatabaseBusy(f"{self._path} is locked by another process") from error
-            raise errors.DatabaseUnusable(f"{self._path}: {error}") from error
+            hint = None
+            if code in _DAMAGED or _MISSING.search(str(error)):
+                hint = _BRING_UP if self.outdated and code not in _DAMAGED else _READ_ANEW
+            raise errors.DatabaseUnusable(f"{self._path}: {error}", hint=hint) from error
 
 
 def _make_private(path: Path) -> None:

@@ -28,7 +28,17 @@ from indexer.store import (
     status,
     watches,
 )
-from indexer.store.db import migrations, opened, opened_for_reading, schema_version, snapshot, statements, transaction
+from indexer.store.db import (
+    examine,
+    migrations,
+    named_errors,
+    opened,
+    opened_for_reading,
+    schema_version,
+    snapshot,
+    statements,
+    transaction,
+)
 from tests.support.following import select
 
 NAMED = {
@@ -158,6 +168,60 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         async with opened(path):
             pass
     assert path.read_text().startswith("dear diary")
+
+
+DAMAGE = {
+    "a table is gone": "DROP TABLE wallet",
+    "a column is gone": "ALTER TABLE wallet RENAME COLUMN first_slot TO last_slot",
+    "a view is gone": "DROP VIEW releases",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+async def test_a_database_in_which_something_is_missing_is_to_be_set_aside(name: str, tmp_path: Path) -> None:
+    """Room and permissions would change nothing. A look finds it also where it is not asked for."""
+    async with opened(tmp_path / "db") as db:
+        await examine(db)
+        await db.execute(DAMAGE[name])
+    async with opened_for_reading(tmp_path / "db") as db:
+        with pytest.raises(errors.DatabaseUnusable) as caught:
+            await examine(db)
+    assert "set the file aside" in caught.value.hint
+    with pytest.raises(errors.DatabaseUnusable) as caught:
+        async with opened_for_reading(tmp_path / "db") as db:
+            await db.execute("SELECT first_slot, (SELECT count(*) FROM releases) FROM wallet")
+    assert "set the file aside" in caught.value.hint
+    # Of an earlier version, it is not there yet.
+    async with opened(tmp_path / "db") as db:
+        await db.execute("PRAGMA user_version = 1")
+    with pytest.raises(errors.DatabaseUnusable) as caught:
+        async with opened_for_reading(tmp_path / "db") as db:
+            await db.execute("SELECT first_slot, (SELECT count(*) FROM releases) FROM wallet")
+    assert "`indexer run`, which brings" in caught.value.hint
+
+
+async def test_a_damaged_database_is_to_be_set_aside(tmp_path: Path) -> None:
+    """Whether its head or some page of it is another one."""
+    async with opened(tmp_path / "db"):
+        pass
+    for at, where in ((0, "no database any more"), (4096, "a page of it")):
+        path = tmp_path / where
+        content = bytearray((tmp_path / "db").read_bytes())
+        content[at : at + 4096] = os.urandom(4096)
+        path.write_bytes(content)
+        with pytest.raises(errors.DatabaseUnusable) as caught:
+            async with opened_for_reading(path) as db:
+                await examine(db)
+        assert "set the file aside" in caught.value.hint
+
+
+async def test_a_full_disk_has_another_hint(tmp_path: Path) -> None:
+    """To make room."""
+    async with opened(tmp_path / "db") as db:
+        await db.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(errors.DatabaseUnusable) as caught, named_errors():
+            await db.execute("CREATE TABLE much AS SELECT randomblob(1000000)")
+    assert "free room" in caught.value.hint
 
 
 async def test_a_database_of_another_network_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
-"""The line of `init` that tells of the keeper's wallet."""
+"""The lines of `init` that tell of the database, and of the keeper's wallet."""
 
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from indexer.chain.address import Credential, CredentialKind
@@ -7,12 +10,13 @@ from indexer.chain.block import Header, Output, OutputReference
 from indexer.chain.network import network_of
 from indexer.chain.point import ORIGIN, Checkpoint, Place, Point
 from indexer.chain.watch import CredentialWatch
-from indexer.cli.checks import Check, check_everything
+from indexer.cli.checks import Check, InitReport, check_everything
 from indexer.domain.created import Created
 from indexer.domain.observe import Delta
+from indexer.edge.files import only_writer
 from indexer.edge.keys import Key, write_key
 from indexer.store import checkpoints, coins, projection, watches
-from indexer.store.db import opened
+from indexer.store.db import migrations, opened
 from tests.support.addresses import address
 from tests.support.yard import KEEPER
 
@@ -20,14 +24,31 @@ ADDRESS = address(KEEPER.hash, "key")
 HERE = Point(50, b"\x32" * 32)
 
 
-async def wallet(folder: Path, keeper: str = 'enabled = true\nsigning_key = "keeper.skey"') -> Check:
-    """What `init` says of it; there is no node."""
+def alter(path: Path, *statements: str) -> None:
+    """As somebody else might."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for statement in statements:
+            db.execute(statement)
+
+
+async def report_of(folder: Path, keeper: str = "") -> InitReport:
+    """What `init` says where there is no node."""
     config = folder / "config.toml"
     config.write_text(f'[database]\npath = "db.sqlite"\n[ogmios]\nurl = "ws://127.0.0.1:9"\n[keeper]\n{keeper}\n')
+    return await check_everything(config, written=False)
+
+
+async def database(folder: Path) -> Check:
+    """What it says of the database."""
+    return next(check for check in (await report_of(folder)).checks if check.name == "database")
+
+
+async def wallet(folder: Path, keeper: str = 'enabled = true\nsigning_key = "keeper.skey"') -> Check:
+    """What it says of the wallet."""
     key = folder / "keeper.skey"
     if not key.exists():
         write_key(Key(bytes(KEEPER.key)), key, "keeper")
-    report = await check_everything(config, written=False)
+    report = await report_of(folder, keeper)
     (found,) = [check for check in report.checks if check.name == "wallet"]
     assert bytes(KEEPER.key).hex() not in report.told()
     return found
@@ -48,6 +69,56 @@ async def holding(folder: Path, *lovelace: int, since: Place = ORIGIN) -> None:
             for index, each in enumerate(lovelace)
         ]
         await projection.apply(db, [Delta(Header(HERE.id, None, 9, HERE.slot), created=made)])
+
+
+async def test_a_database_is_looked_at_and_neither_made_nor_locked_nor_changed(tmp_path: Path) -> None:
+    """A daemon may start at any moment. Where it stands is told, or that there is nothing to tell yet."""
+    assert (await database(tmp_path)).found == f"none yet; `run` makes {tmp_path / 'db.sqlite'}"
+    (tmp_path / "db.sqlite").touch()
+    assert (await database(tmp_path)).found == f"{tmp_path / 'db.sqlite'} is empty: `run` fills it"
+    async with opened(tmp_path / "db.sqlite"):
+        pass
+    found = await database(tmp_path)
+    assert (found.ok, found.found) == (True, f"{tmp_path / 'db.sqlite'}, into which nothing was followed yet")
+    await holding(tmp_path)
+    before = (tmp_path / "db.sqlite").read_bytes()
+    found = await database(tmp_path)
+    assert (found.ok, found.found) == (True, f"{tmp_path / 'db.sqlite'}, at origin")
+    assert (tmp_path / "db.sqlite").read_bytes() == before
+    assert {*os.listdir(tmp_path)} <= {"config.toml", "db.sqlite", "db.sqlite-wal", "db.sqlite-shm"}  # noqa: PTH208 -- blocks not
+
+
+async def test_beside_a_daemon_nobody_is_told_to_start_one(tmp_path: Path) -> None:
+    """It is there, and was looked at all the same."""
+    await holding(tmp_path)
+    assert not (await report_of(tmp_path)).running
+    with only_writer(tmp_path / "db.sqlite"):
+        report = await report_of(tmp_path)
+        assert report.running
+        found = next(check for check in report.checks if check.name == "database")
+        assert found.ok
+        assert found.found == f"{tmp_path / 'db.sqlite'}, at origin; process {os.getpid()} writes to it"
+        well = report.model_copy(update={"checks": [each for each in report.checks if each.ok]})
+        assert well.told().endswith("ready: it runs")
+    assert report.model_copy(update={"checks": (), "running": False}).told().endswith("start it with `indexer run`")
+
+
+async def test_a_database_that_is_damaged_or_of_something_else_is_in_the_way(tmp_path: Path) -> None:
+    """With what to do; an earlier version's is not."""
+    path = tmp_path / "db.sqlite"
+    await holding(tmp_path, 7_000_000)
+    alter(path, "PRAGMA user_version = 3")
+    found = await database(tmp_path)
+    assert (found.ok, found.found) == (True, f"{path}, of an earlier version: `run` brings it up to date")
+    assert "once `run` has brought the database up to date" in (await wallet(tmp_path)).found
+    alter(path, f"PRAGMA user_version = {len(migrations())}", "DROP TABLE wallet_reading")
+    found = await database(tmp_path)
+    assert not found.ok
+    assert "set the file aside" in str(found.hint)
+    path.write_bytes(b"x" * 8192)
+    found = await database(tmp_path)
+    assert not found.ok
+    assert "set the file aside" in str(found.hint)
 
 
 async def test_without_a_key_there_is_none(tmp_path: Path) -> None:

@@ -4,14 +4,19 @@ import asyncio
 import base64
 import json
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from indexer.edge.sinks.message import ExtraMissing, Fault, SinkFailed, sample
 from indexer.edge.sinks.stream import Stream
@@ -28,11 +33,14 @@ class Server:
     port: int = 0
     got: bytes = b""
     connections: int = 0
+    tls: ssl.SSLContext | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
             writer.write(b"INFO " + json.dumps(self.info).encode() + b"\r\n")
+            if self.tls is not None:
+                await writer.start_tls(self.tls)
             inbox = b""
             while line := await reader.readline():
                 self.got += line
@@ -79,6 +87,37 @@ async def test_a_message_arrives() -> None:
     assert server.connections == 1
     assert server.got.count(MESSAGE.body()) == 2
     assert f"Nats-Msg-Id: {MESSAGE.id}".encode() in server.got
+
+
+@pytest.mark.parametrize("scheme", ["tls", "nats"])
+async def test_where_the_server_asks_for_tls_a_message_arrives_over_tls(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whom to trust the system says."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certified(tmp_path)))
+    async with serving(tls_required=True) as server:
+        server.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        server.tls.load_cert_chain(tmp_path / "localhost.pem")
+        stream = Stream(f"{scheme}://localhost:{server.port}", "milestones", None, timeout_s=10)
+        await stream.send(MESSAGE)
+        await stream.close()
+    assert MESSAGE.body() in server.got
+
+
+def certified(folder: Path) -> Path:
+    """A key and a certificate of localhost, by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    words = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "localhost.pem"
+    path.write_bytes(key.private_bytes(*words) + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 @pytest.mark.parametrize("info", [{}, {"tls_available": True}, {"tls_required": False}])

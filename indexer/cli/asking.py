@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from indexer.cli.loading import read
-from indexer.cli.told import AsJson, Told, tell, told_apart
+from indexer.cli.told import MOST_LISTED, AsJson, Told, tell, told_apart
 
 if TYPE_CHECKING:
     from indexer.config import Config
@@ -68,7 +68,8 @@ def check_status(
         int | None, typer.Option(min=0, metavar="SLOT", help="As it was known when this slot's block was applied.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Of what is due, so many at most (default: 50).")
+        int | None,
+        typer.Option(min=1, max=MOST_LISTED, metavar="N", help="Of what is due, so many at most (default: 50)."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that is due, however much.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Tell again whenever something changes.")] = False,

@@ -21,6 +21,7 @@ from indexer.store import outbox
 from indexer.store.db import opened
 from indexer.workers.deliver import Deliverer, SinkUnknown
 
+_DIGITS: Final = 18  # of a slot, at most
 LIST: Final = """
     SELECT v.*, e.type FROM (
         SELECT number, sink, event_id, turn FROM delivery
@@ -137,7 +138,7 @@ def parse_since(text: str) -> Since:
     """A slot, a time, or `origin`. Raises ValueError."""
     if text == "origin":
         return Since()
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
         return Since(slot=int(text))
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:

@@ -8,7 +8,7 @@ import typer
 from indexer.cli.asking import Distribution
 from indexer.cli.loading import load
 from indexer.cli.paying import DryRun, Yes
-from indexer.cli.told import AsJson, tell, told_apart
+from indexer.cli.told import MOST_LISTED, AsJson, tell, told_apart
 
 Milestone = Annotated[str, typer.Argument(help="A word, or 0x and hex.", show_default=False)]
 
@@ -48,7 +48,7 @@ def releases(
         str | None, typer.Argument(metavar="[RELEASE|DISTRIBUTION]", help="One of them, or those of a distribution.")
     ] = None,
     state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="The newest so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """What the keeper released, or tries to: the newest first. One release (by its id) with every turn it took."""

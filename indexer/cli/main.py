@@ -31,6 +31,7 @@ start.add_to(app)
 devnet.add_to(app)
 
 USAGE, BUG = 2, 70
+INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT, which is also what typer returns then
 # typer does not export the class, and where it lives depends on its version.
 USAGE_ERROR = typer.BadParameter.__mro__[1]
 
@@ -57,10 +58,13 @@ def _print_version(on: bool) -> None:
 def main() -> None:
     """The console script. What nobody foresaw keeps its traceback, and exits 70."""
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:
+            _tell_interrupted()
+        sys.exit(code)
     except typer.Abort:
-        typer.echo("aborted", err=True)
-        sys.exit(1)
+        _tell_interrupted()
+        sys.exit(INTERRUPTED)
     except Exception as error:  # noqa: BLE001 -- the last line of defence: report, and tell the shell
         if isinstance(error, USAGE_ERROR) and "--json" not in sys.argv:
             error.show()  # type: ignore[attr-defined]  # see USAGE_ERROR
@@ -72,6 +76,13 @@ def main() -> None:
         if "--json" in sys.argv:
             _tell_error("bug", f"{type(error).__name__}: {error}", "please report it with what is on stderr")
         sys.exit(BUG)
+
+
+def _tell_interrupted() -> None:
+    if "--json" in sys.argv:
+        _tell_error("interrupted", "interrupted", "what was done already is done: ask, and begin again")
+    else:
+        typer.echo("interrupted", err=True)
 
 
 def _tell_error(code: str, message: str, hint: str) -> None:

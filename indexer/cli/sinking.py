@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from indexer.cli.loading import load
-from indexer.cli.told import AsJson, tell, told_apart
+from indexer.cli.told import MOST_LISTED, AsJson, tell, told_apart
 
 sinks = typer.Typer(help="Who is told of events.", no_args_is_help=True)
 deliveries = typer.Typer(help="Messages to sinks: list them, try dead letters once more, send history on purpose.")
@@ -43,7 +43,7 @@ def listed(
     state: Annotated[
         Literal["pending", "delivered", "dead", "cancelled"] | None, typer.Option(help="Only those in this state.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="The newest so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Messages to sinks: list them, the newest first; try dead letters once more; send history on purpose."""

@@ -14,6 +14,7 @@ from indexer.errors import IndexerError, NotConfirmed, printable
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+MOST_LISTED = 1_000_000  # rows that a command may be asked for
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 

@@ -5,7 +5,9 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from indexer.edge.sinks.message import Fault, Message, SinkFailed, sample
 from indexer.edge.sinks.webhook import Webhook, read_secret, signature
 from indexer.errors import FileUnusable
+from tests.support.serving import Asked, saying
 
 NOW_MS = 1_674_087_231_999
 MESSAGE = sample("preprod", "2026-01-31T12:00:00Z", "ab" * 16)
@@ -36,6 +39,19 @@ class Receiver:
     posts: list[Post] = field(default_factory=list)
     connections: int = 0
     forgotten: int = 0  # so many connections, the first ones
+
+
+async def endless(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"z" * 65_536)
+        await writer.drain()
+
+
+async def dripping(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"z")
+        await writer.drain()
+        await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -219,6 +235,49 @@ async def test_of_an_answer_that_does_not_end_enough_is_known(tmp_path: Path) ->
         hook = webhook(receiver.url, secret_file(tmp_path, b"s" * 24))
         await hook.send(MESSAGE)
         await hook.close()
+
+
+@pytest.mark.parametrize("status", ["200 OK", "500 Sorry"])
+@pytest.mark.parametrize(
+    ("head", "goes_on"),
+    [
+        pytest.param("\r\n", endless, id="a body without end"),
+        pytest.param("\r\n", dripping, id="a body in drips"),
+        pytest.param("", dripping, id="a head in drips"),
+        pytest.param("x: ", endless, id="a head without end"),
+    ],
+)
+async def test_who_answers_for_ever_is_left_in_time_and_holds_no_memory(
+    head: str,
+    goes_on: Callable[[asyncio.StreamWriter], Awaitable[None]],
+    status: str,
+    tmp_path: Path,
+) -> None:
+    """The status counts, if it was said."""
+
+    async def handler(_asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 {status}\r\n{head}".encode())
+        await goes_on(writer)
+
+    async with saying(handler) as liar:
+        hook = webhook(liar.url, secret_file(tmp_path, b"s" * 24), timeout_s=0.5)
+        begun = time.monotonic()
+        tracemalloc.start()
+        try:
+            await hook.send(MESSAGE)
+            said = None
+        except SinkFailed as failed:
+            said = str(failed)
+        took, peak = time.monotonic() - begun, tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        await hook.close()
+    assert took < 5
+    assert peak < 4 << 20
+    if head == "\r\n":
+        assert said == (None if status == "200 OK" else "answers 500")
+    else:
+        assert said is not None
+        assert "answers" not in said
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,12 @@ The message's id goes along as `Nats-Msg-Id`, by which the stream drops what it 
 
 import asyncio
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from indexer.edge.files import read_private
 from indexer.edge.sinks.apart import Names
+from indexer.edge.sinks.creds import Credentials, read_credentials
 from indexer.edge.sinks.message import CONTENT_TYPE, ExtraMissing, Fault, Message, SinkFailed
 from indexer.errors import FileUnusable
 
@@ -32,26 +31,15 @@ class Stream:
             raise ExtraMissing(
                 "sinks of kind nats need a package that is not installed", hint='pip install "milestone-indexer[nats]"'
             ) from error
-        if credentials is not None and find_spec("nkeys") is None:
-            raise ExtraMissing(
-                "credentials of NATS need a package that is not installed", hint='pip install "nats-py[nkeys]"'
-            )
         self._nats = nats
         self._host, self._needs_tls, self._names = urlsplit(url).hostname, url.startswith("tls:"), Names()
         self._url, self._subject, self._credentials, self._timeout_s = url, subject, credentials, timeout_s
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
-        self._check()
+        self._read()
 
-    def _check(self) -> None:
-        if self._credentials is None:
-            return
-        text = read_private(self._credentials)
-        if any(f"BEGIN {part}" not in text for part in ("NATS USER JWT", "USER NKEY SEED")):  # nats-py looks for ever
-            raise FileUnusable(
-                f"{self._credentials} holds no credentials of NATS",
-                hint="a .creds file, as `nsc generate creds` has it",
-            )
+    def _read(self) -> Credentials | None:
+        return None if self._credentials is None else read_credentials(self._credentials)
 
     @property
     def at_once(self) -> int:
@@ -80,7 +68,6 @@ class Stream:
         """Raises SinkFailed, FileUnusable, and what nats-py raises."""
         async with self._connecting:
             if self._client is None or self._client.is_closed:
-                self._check()
                 self._client = await self._connect()
             return self._client
 
@@ -89,6 +76,7 @@ class Stream:
 
         from indexer.edge.sinks.tcp import Tcp
 
+        credentials = self._read()
         client, below = Client(), Tcp(self._names, needs_tls=self._needs_tls)
         client._transport = below  # noqa: SLF001 -- there is no other way in; below.is_as_wanted notices if it was none
         reasons: list[Exception] = []
@@ -106,21 +94,18 @@ class Stream:
                     allow_reconnect=False,  # the next message does
                     max_reconnect_attempts=1,  # of the first connection too; less would be for ever
                     reconnect_time_wait=0,
-                    user_credentials=None if self._credentials is None else str(self._credentials),
+                    user_jwt_cb=None if credentials is None else credentials.token.encode,
+                    signature_cb=None if credentials is None else credentials.sign,
                     error_cb=keep,
                 )
                 if not below.is_as_wanted:  # a client that goes another way than this was written for
                     await client.close()
                     raise ConnectionError("nats-py has not used the connection that it was given")
-            except Exception as error:  # noqa: BLE001 -- what reads a seed may raise anything
+            except (OSError, self._nats.errors.NoServersError) as error:
                 last = reasons[-1] if reasons and isinstance(error, self._nats.errors.NoServersError) else error
-                if isinstance(last, OSError) and not isinstance(last, TimeoutError):
-                    raise SinkFailed(
-                        f"cannot reach {self._host}: {str(last) or type(last).__name__}", Fault.SINK
-                    ) from last
-                if self._credentials is None or isinstance(last, self._nats.errors.Error | TimeoutError):
+                if isinstance(last, TimeoutError) or not isinstance(last, OSError):
                     raise last from None
-                raise SinkFailed(f"{self._credentials} does not sign: {type(last).__name__}", Fault.SINK) from last
+                raise SinkFailed(f"cannot reach {self._host}: {str(last) or type(last).__name__}", Fault.SINK) from last
             gone.pop_all()
         return client
 

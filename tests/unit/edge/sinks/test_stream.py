@@ -1,27 +1,27 @@
 """NATS: whom messages and credentials are told to, and what is said where nobody is there. See also tests/brokers."""
 
 import asyncio
-import base64
 import json
 import socket
 import ssl
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from indexer.edge.sinks.message import ExtraMissing, Fault, SinkFailed, sample
+from indexer.edge.sinks.message import Fault, SinkFailed, sample
 from indexer.edge.sinks.stream import Stream
 from indexer.errors import FileUnusable
 
+# Made with nkeys.py 0.2.1: the seed of a user, and its signature of `nonce-of-the-server`.
+SEED = "SUAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4H776Y"
+SIGNED = "rTV4ycp8zBY6ZL2aa32p/U8HTUdIwKEt83QHohIQdRIdXiNhIsx7f0MV/cRL+rZQYjpLYjtciQDjbzoemzSXBA=="
 MESSAGE = sample("preprod", "2026-01-31T12:00:00Z", "ab" * 16)
 
 
@@ -207,78 +207,53 @@ async def test_a_message_that_cannot_be_kept_from_the_clear_is_not_sent(monkeypa
     assert b"PUB" not in server.got
 
 
-def creds(folder: Path, seed: str) -> Path:
+def creds(folder: Path, seed: str = SEED) -> Path:
     path = folder / "indexer.creds"
     path.touch(mode=0o600)
     path.write_text(
-        f"-----BEGIN NATS USER JWT-----\neyJ0.e30.x\n------END NATS USER JWT------\n\n"
-        f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+        f"-----BEGIN NATS USER JWT-----\neyJ0.e30.x\n------END NATS USER JWT------\n\nKeep this to yourself.\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n\n*****\n"
     )
     return path
 
 
-def signs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package that signs is there, and knows one seed."""
-
-    class Pair:
-        def sign(self, nonce: bytes) -> bytes:
-            return b"signed " + nonce
-
-        def wipe(self) -> None:
-            pass
-
-    def from_seed(seed: bytearray) -> Pair:
-        if seed != b"SUA":
-            raise ArithmeticError("no seed")
-        return Pair()
-
-    monkeypatch.setattr("indexer.edge.sinks.stream.find_spec", lambda _: True)
-    monkeypatch.setitem(sys.modules, "nkeys", SimpleNamespace(from_seed=from_seed))
-
-
 async def test_credentials_are_told_where_they_are_asked_for_and_over_tls_alone_where_that_was_promised(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    signs(monkeypatch)
-    async with serving(auth_required=True, nonce="abc") as server:
+    """The signature is that of the server's nonce, as nkeys.py makes it."""
+    async with serving(auth_required=True, nonce="nonce-of-the-server") as server:
         for scheme in ("tls", "nats"):
             assert server.got == b""
-            stream = Stream(f"{scheme}://localhost:{server.port}", "milestones", creds(tmp_path, "SUA"), timeout_s=10)
-            with suppress(SinkFailed) if scheme == "tls" else nullcontext():
+            stream = Stream(f"{scheme}://localhost:{server.port}", "milestones", creds(tmp_path), timeout_s=10)
+            with pytest.raises(SinkFailed) if scheme == "tls" else nullcontext():
                 await stream.send(MESSAGE)
             await stream.close()
-    assert b"eyJ0.e30.x" in server.got
-    assert base64.b64encode(b"signed abc") in server.got
+    told = json.loads(server.got.splitlines()[0].removeprefix(b"CONNECT "))
+    assert (told["jwt"], told["sig"]) == ("eyJ0.e30.x", SIGNED)
+    assert SEED.encode() not in server.got
 
 
-async def test_credentials_that_do_not_sign_are_the_fault_of_the_sink(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    signs(monkeypatch)
-    async with serving(auth_required=True, nonce="abc") as server:
-        stream = Stream(f"nats://localhost:{server.port}", "milestones", creds(tmp_path, "SUB"), timeout_s=10)
-        with pytest.raises(SinkFailed, match="does not sign: ArithmeticError") as failed:
-            await stream.send(MESSAGE)
-    assert failed.value.fault is Fault.SINK
-
-
-@pytest.mark.parametrize("text", ["", "SUA", "-----BEGIN NATS USER JWT-----\neyJ0\n"])
-def test_a_file_that_holds_no_credentials_is_refused(
-    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """nats-py would look for them in it for ever, and nothing else would go on."""
-    signs(monkeypatch)
-    path = creds(tmp_path, "SUA")
-    path.write_text(text)
-    with pytest.raises(FileUnusable, match="no credentials"):
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(SEED, "", id="no seed"),
+        pytest.param(SEED, "SUA", id="half a seed"),
+        pytest.param("CAMCAKB", "CAMCAKC", id="a seed with a slip"),
+        pytest.param(SEED, "SAAAAAICAMCAKBQHBAEQUCYMBUHA6EARCIJRIFIWC4MBSGQ3DQOR4HYMHI", id="that of an account"),
+        pytest.param("eyJ0.e30.x", "", id="no token"),
+        pytest.param("NATS USER JWT", "SOMETHING", id="something else"),
+    ],
+)
+def test_a_file_that_holds_no_credentials_is_refused_without_telling_it(old: str, new: str, tmp_path: Path) -> None:
+    path = creds(tmp_path)
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(FileUnusable, match="no credentials") as refused:
         Stream("tls://nats.example", "milestones", path, timeout_s=1)
+    assert "AEQUCYMB" not in str(refused.value)
 
 
-def test_credentials_that_nothing_can_sign_with_are_refused_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """nats-py has the package that signs as an extra of its own."""
-    monkeypatch.setattr("indexer.edge.sinks.stream.find_spec", lambda _: None)
-    with pytest.raises(ExtraMissing) as refused:
-        Stream("tls://nats.example", "milestones", tmp_path / "indexer.creds", timeout_s=1)
-    assert "nats-py[nkeys]" in str(refused.value.hint)
+def test_credentials_that_others_may_read_are_refused(tmp_path: Path) -> None:
+    path = creds(tmp_path)
+    path.chmod(0o644)
+    with pytest.raises(FileUnusable, match="can be read by others"):
+        Stream("tls://nats.example", "milestones", path, timeout_s=1)

@@ -82,7 +82,7 @@ class Stream:
         reasons: list[Exception] = []
 
         async def keep(reason: Exception) -> None:
-            reasons.append(reason)
+            reasons[:] = [reason]
 
         with ExitStack() as gone:
             gone.callback(below.close)

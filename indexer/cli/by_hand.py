@@ -122,7 +122,9 @@ async def _look(config: Config, distribution: str, milestone: str) -> SubmittedR
             raise NotReleasable(found)
         assert isinstance(found, Wanted)
         if premises.address is None:
-            raise PayerMissing("the keeper has no key", hint="name it in [keeper] signing_key")
+            raise PayerMissing(
+                "the keeper has no key", hint="set [keeper] signing_key, or signer with verification_key"
+            )
         async with on_network(connector(config), config.chain)() as node:
             drawn, _ = await Releaser(premises, Sender(premises)).propose(node, matter.where, found)
         return _shown(matter, found, drawn, "dry_run")

@@ -69,9 +69,9 @@ class Proposal:
 class Facts:
     """All that is known of a milestone, at a time (POSIX milliseconds).
 
-    `proposal`: a transaction; why none can be built; None: nothing was tried, for the node cannot be asked or nothing
-    is due. `followed`: whether the configuration names the contract. `other`: a release of another milestone that is
-    under way, and that milestone: two cannot spend the same output.
+    `proposal`: a transaction; why none can be built; None: nothing was tried, for the node cannot be asked, there is no
+    wallet, or nothing is due. `followed`: whether the configuration names the contract. `other`: a release of another
+    milestone that is under way, and that milestone: two cannot spend the same output.
     """
 
     life: Life
@@ -195,7 +195,9 @@ def _cost(facts: Facts, wanted: Wanted) -> list[Reason]:
         case str(reason):
             return [Reason("transaction", Standing.BLOCKED, f"none can be built: {reason}")]
         case None:
-            return [Reason("transaction", Standing.WAITING, "none was built to look at: the node was not asked")]
+            asked = all(each.open for each in facts.gates if each.gate is Gate.NODE)
+            why = "there is no wallet to pay from" if asked else "the gate of the node is shut"
+            return [Reason("transaction", Standing.WAITING, f"none was built to look at: {why}")]
 
 
 def _worth(one: Proposal) -> Reason:

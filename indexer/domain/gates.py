@@ -40,20 +40,23 @@ _HINTS: Final = {
     Gate.NODE: "is Ogmios reachable at [ogmios] url?",
     Gate.PROTOCOL: "a new version of the indexer has to be tried with it first",
 }
+_KEY: Final = "signing_key, or signer with verification_key, and restart the daemon"
 
 
 @dataclass(frozen=True, slots=True)
 class Stands:
-    """A gate, whether it is open, and why; the reason is a sentence either way."""
+    """A gate, whether it is open, and why; the reason is a sentence either way. `way_out`: what opens it, where that is
+    not what mostly does."""
 
     gate: Gate
     open: bool
     reason: str
+    way_out: str | None = None
 
     @property
     def hint(self) -> str:
         """What opens it."""
-        return _HINTS[self.gate]
+        return _HINTS[self.gate] if self.way_out is None else self.way_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,8 @@ def _enabled(facts: Facts) -> Stands:
     if facts.dry_run:
         return Stands(Gate.ENABLED, True, "a dry run: nothing is signed or sent")
     if not facts.enabled:
-        return Stands(Gate.ENABLED, False, "the keeper is off: [keeper] enabled")
+        way_out = f"set [keeper] enabled, with {_KEY}" if facts.wallet is None else None
+        return Stands(Gate.ENABLED, False, "the keeper is off: [keeper] enabled", way_out)
     return Stands(Gate.ENABLED, True, "the keeper is on")
 
 
@@ -136,7 +140,8 @@ def _caught_up(facts: Facts) -> Stands:
 def _wallet(facts: Facts) -> list[Stands]:
     wallet = facts.wallet
     if wallet is None:
-        return [Stands(gate, False, "there is no wallet: [keeper] signing_key") for gate in _OF_WALLET]
+        told = "there is no wallet: [keeper] has no key"
+        return [Stands(gate, False, told, f"set [keeper] {_KEY}") for gate in _OF_WALLET]
     read = "all its coins are known"
     if wallet.unread:
         read = "its coins from before the history begins were not read yet"
@@ -164,7 +169,7 @@ def _balance(wallet: Wallet, reserve: int) -> str:
 def _collateral(wallet: Wallet, needed: int) -> Stands:
     if needed > MOST_STAKED:
         told = f"the node asks for {needed} lovelace to be staked for scripts: {MOST_STAKED} are allowed"
-        return Stands(Gate.COLLATERAL, False, told)
+        return Stands(Gate.COLLATERAL, False, told, "no network asks for so much: look at the node")
     if wallet.collateral is not None:
         return Stands(Gate.COLLATERAL, True, f"a coin of {wallet.collateral} lovelace is kept for scripts")
     return Stands(Gate.COLLATERAL, False, f"no coin of ada alone with {needed} lovelace is kept for scripts yet")

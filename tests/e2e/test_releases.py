@@ -166,6 +166,22 @@ def test_what_is_not_due_is_explained_and_not_released(here: Town) -> None:
     here.refused("distribution.unknown", "explain", "00" * 32, "m1")
 
 
+def test_without_a_key_it_is_a_key_that_is_missing(here: Town) -> None:
+    """Neither coins, nor a daemon that reads them. The node was asked."""
+    distribution = created(here)
+    keyless = here.folder / "keyless.toml"
+    keyless.write_text(here.config.read_text().replace("signing_key = ", "# "))
+    done = CliRunner().invoke(app, ["--config", str(keyless), "explain", distribution, "m1", "--json"])
+    told = json.loads(done.stdout)
+    hints = [one["hint"] for one in told["reasons"] if one["standing"] == "blocked"]
+    assert len([hint for hint in hints if "signing_key, or signer with verification_key" in hint]) == 4
+    sentences = {one["topic"]: one["sentence"] for one in told["reasons"]}
+    assert sentences["gate node"] == "the node answers"
+    assert sentences["transaction"] == "none was built to look at: there is no wallet to pay from"
+    done = CliRunner().invoke(app, ["--config", str(keyless), "submit-release", distribution, "m1", "--json"])
+    assert "signer with verification_key" in json.loads(done.stdout)["error"]["hint"]
+
+
 def test_who_cannot_read_the_key_has_the_wallet_from_the_database(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """A credential of systemd's is for the daemon alone. To explain, or to show what would be sent, signs nothing."""
     distribution = created(here)

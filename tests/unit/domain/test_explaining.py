@@ -335,3 +335,11 @@ def test_of_a_long_journal_the_newest_are_shown() -> None:
     many = tuple(journaled(ReleaseState.SUPERSEDED, id=f"{number:032x}") for number in range(9))
     told = about("journal", explain(facts(life(0, 1), journal=many)))
     assert [sentence.split()[1] for _, sentence in told] == [f"{number:032x}" for number in range(5)]
+
+
+def test_why_no_transaction_was_built_to_look_at_is_told_as_it_is() -> None:
+    """Nobody was asked to build one: for want of a node, or of a wallet."""
+    silent = explain(facts(life(0, 1), gates=shut(Gate.NODE), proposal=None))
+    assert about("transaction", silent) == [("waiting", "none was built to look at: the gate of the node is shut")]
+    poor = explain(facts(life(0, 1), gates=shut(Gate.WALLET_READ, Gate.RESERVE, Gate.COLLATERAL), proposal=None))
+    assert about("transaction", poor) == [("waiting", "none was built to look at: there is no wallet to pay from")]

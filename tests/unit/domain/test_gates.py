@@ -83,6 +83,20 @@ def test_without_a_wallet_all_that_it_is_asked_for_is_missing() -> None:
     assert [each.gate for each in shut_by(wallet=None)] == [Gate.WALLET_READ, Gate.RESERVE, Gate.COLLATERAL]
 
 
+def test_without_a_wallet_the_way_out_is_a_key_and_no_coin_and_nothing_by_hand() -> None:
+    """No daemon reads the coins of a wallet that is none, nobody can send it any, and nobody can pay from it."""
+    for each in shut_by(wallet=None, enabled=False):
+        assert "signing_key, or signer with verification_key" in each.hint
+        assert not any(words in each.hint for words in ("caught up", "send ada", "submit-release"))
+    assert "submit-release" in shut_by(enabled=False)[0].hint
+    assert "send ada" in shut_by(wallet=replace(WALLET, plain=0))[0].hint
+
+
+def test_where_more_is_asked_for_than_is_ever_staked_nobody_is_told_to_send_it() -> None:
+    (found,) = shut_by(collateral_needed=10**12)
+    assert "send ada" not in found.hint
+
+
 def test_where_nothing_is_known_nothing_is_done() -> None:
     nothing = Facts(
         enabled=False,

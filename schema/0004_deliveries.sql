@@ -26,8 +26,9 @@ CREATE TABLE sink (
     configured   INTEGER NOT NULL CHECK (configured IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
--- One message for one sink. Those of a lane, which is a distribution, go one after the other. `ready`: the event has
--- reached the finality that the sink wants; until then `height` is that of the event.
+-- One message for one sink. Those of a lane go one after the other: of a distribution, or, where none is concerned, of
+-- one family of types. `ready`: the event has reached the finality that the sink wants; until then `height` is that of
+-- the event.
 CREATE TABLE delivery (
     number           INTEGER PRIMARY KEY,
     sink             TEXT NOT NULL,

@@ -99,7 +99,8 @@ async def examine(db: Connection) -> None:
     if await is_outdated(db):
         return
     with closing(sqlite3.connect(":memory:")) as made:
-        made.executescript("".join(migrations()))
+        for migration in migrations():
+            made.executescript(migration)
         wanted = set(made.execute(_COLUMNS))
     missing = wanted - {(table, column) for table, column in await db.execute_fetchall(_COLUMNS)}
     for table, column in sorted(missing):

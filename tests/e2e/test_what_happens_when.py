@@ -295,7 +295,7 @@ def test_another_network_behind_the_same_url_is_refused_by_name_and_nothing_is_w
         )
         daemon = Watched(process)
         daemon.begin()
-        until(lambda: daemon.value("indexer_follower_height") > 3)
+        until(lambda: daemon.value("indexer_blocks_total") > 3)
     daemon.logs("session.broken")
     before = dump(database)
     with devnet(magic, port, tmp_path):

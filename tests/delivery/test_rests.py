@@ -1,9 +1,12 @@
 """A sink that asks for rest gets it, whatever was under way when it did."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiosqlite import Connection
 
 from indexer.domain.delivery import Since, Wants
 from indexer.domain.events import Event
@@ -55,6 +58,22 @@ async def work(deliverer: Deliverer) -> None:
         await asyncio.sleep(0)
 
 
+@asynccontextmanager
+async def begun(
+    folder: Path, sink: Slow, now_ms: Callable[[], int], told: list[Event]
+) -> AsyncIterator[tuple[Connection, Deliverer]]:
+    """These events came about, and the sink is at the first of them."""
+    async with opened(folder / "db.sqlite") as db:
+        await checkpoints.claim(db, NETWORK)
+        posts = [Post("one", sink, Wants(everything=True), Since())]
+        deliverer = Deliverer(db, "devnet", posts, now_ms, DeliveryStatus(), lambda: 0.0)
+        await deliverer.open()
+        async with transaction(db):
+            await events.reconcile(db, [], told, whole=False)
+        await work(deliverer)
+        yield db, deliverer
+
+
 @pytest.mark.parametrize("other", [None, SinkFailed("answers 422", Fault.MESSAGE)], ids=["arrived", "rejected"])
 async def test_what_was_under_way_when_a_sink_asked_for_rest_does_not_end_it(
     other: SinkFailed | None, tmp_path: Path
@@ -62,14 +81,7 @@ async def test_what_was_under_way_when_a_sink_asked_for_rest_does_not_end_it(
     """Two messages; to one the sink answers that it is busy for an hour, then to the other. After the hour one message
     finds out whether it is back, and then all come."""
     now_ms, sink = GENESIS_MS + 10**7, Slow()
-    async with opened(tmp_path / "db.sqlite") as db:
-        await checkpoints.claim(db, NETWORK)
-        posts = [Post("one", sink, Wants(everything=True), Since())]
-        deliverer = Deliverer(db, "devnet", posts, lambda: now_ms, DeliveryStatus(), lambda: 0.0)
-        await deliverer.open()
-        async with transaction(db):
-            await events.reconcile(db, [], [event(each) for each in range(4)], whole=False)
-        await work(deliverer)
+    async with begun(tmp_path, sink, lambda: now_ms, [event(each) for each in range(4)]) as (_, deliverer):
         assert sink.asked == 2
         sink.answer(BUSY)
         await work(deliverer)
@@ -89,14 +101,7 @@ async def test_what_was_under_way_when_a_sink_asked_for_rest_does_not_end_it(
 
 async def test_who_retries_by_hand_does_not_wait_for_the_end_of_its_rest(tmp_path: Path) -> None:
     now_ms, sink = GENESIS_MS + 10**7, Slow()
-    async with opened(tmp_path / "db.sqlite") as db:
-        await checkpoints.claim(db, NETWORK)
-        posts = [Post("one", sink, Wants(everything=True), Since())]
-        deliverer = Deliverer(db, "devnet", posts, lambda: now_ms, DeliveryStatus(), lambda: 0.0)
-        await deliverer.open()
-        async with transaction(db):
-            await events.reconcile(db, [], [event(1)], whole=False)
-        await work(deliverer)
+    async with begun(tmp_path, sink, lambda: now_ms, [event(1)]) as (db, deliverer):
         sink.answer(BUSY)
         await work(deliverer)
         await db.execute("UPDATE delivery SET state = 'dead', ended_ms = 1, next_attempt_ms = NULL")
